@@ -1,0 +1,183 @@
+//! Builds the web panel: compile to WebAssembly, bind in-process, write `target/spa` from `frontend/index.html`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::page::{Asset, Page};
+use crate::site::{self, Site};
+use crate::{say, workspace};
+
+/// The most bytes the panel's program may have as browsers receive it, compressed with brotli.
+const PROGRAM_LIMIT: usize = 250_000;
+
+/// How the panel is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavor {
+    /// Small, compressed, held to the size limit: what is shipped.
+    Release,
+    /// Quick to build, with names and checks: for work on the panel.
+    Dev,
+}
+
+/// Where the panel is written, and where the server takes it from.
+pub(crate) fn folder() -> PathBuf {
+    workspace::output().join("spa")
+}
+
+/// Builds the panel into [`folder`].
+pub(crate) fn build(flavor: Flavor) -> Result<()> {
+    workspace::ensure_wasm_target()?;
+    let wasm = say::step("compile the panel to WebAssembly", || compile("cordboard-frontend", flavor))?;
+    say::step("bind and pack the panel", || pack(&wasm, flavor))
+}
+
+/// Compiles a package of the workspace to WebAssembly and gives the path of the result.
+pub(crate) fn compile(package: &str, flavor: Flavor) -> Result<PathBuf> {
+    let (profile, folder) = match flavor {
+        Flavor::Release => ("wasm-release", "wasm-release"),
+        Flavor::Dev => ("dev", "debug"),
+    };
+    workspace::run(workspace::cargo().args([
+        "build",
+        "--package",
+        package,
+        "--target",
+        "wasm32-unknown-unknown",
+        "--profile",
+        profile,
+    ]))?;
+    let built = workspace::cargo_target().join("wasm32-unknown-unknown").join(folder);
+    // A library is named with underscores, a binary as its package.
+    [package.replace('-', "_"), package.to_owned()]
+        .iter()
+        .map(|name| built.join(name).with_extension("wasm"))
+        .find(|path| path.is_file())
+        .with_context(|| {
+            format!("{package} gave no .wasm in {}; a library needs crate-type \"cdylib\"", built.display())
+        })
+}
+
+fn pack(wasm: &Path, flavor: Flavor) -> Result<()> {
+    let source = workspace::root().join("frontend");
+    let html = fs::read_to_string(source.join("index.html")).context("cannot read frontend/index.html")?;
+    let page = Page::parse(&html)?;
+    let release = flavor == Flavor::Release;
+    let bound = bind(wasm, release)?;
+
+    let mut site = Site::begin(&folder(), release)?;
+    let html = page.render(|asset| match asset {
+        Asset::Rust => program(&mut site, &bound),
+        Asset::Css { href } => {
+            let name = add_source(&mut site, &source, href)?;
+            Ok(format!(r#"<link rel="stylesheet" href="/{name}">"#))
+        }
+        Asset::Icon { href, kind } => {
+            let name = add_source(&mut site, &source, href)?;
+            let kind = kind.as_ref().map(|kind| format!(r#" type="{kind}""#)).unwrap_or_default();
+            Ok(format!(r#"<link rel="icon" href="/{name}"{kind}>"#))
+        }
+        Asset::CopyFile { href } => {
+            let path = source.join(href);
+            site.add(&file_name(&path)?, &read(&path)?)?;
+            Ok(String::new())
+        }
+        Asset::CopyDir { href } => {
+            let path = source.join(href);
+            site.add_folder(&file_name(&path)?, &path)?;
+            Ok(String::new())
+        }
+    })?;
+    site.add("index.html", html.as_bytes())?;
+    report(&site);
+    if release {
+        hold_to_limit(&site)?;
+    }
+    site.finish()
+}
+
+/// Adds the program's files; a script of its own starts it, since the content security policy forbids inline scripts.
+fn program(site: &mut Site, bound: &Path) -> Result<String> {
+    let wasm = site.add_hashed("cordboard", "wasm", &fs::read(bound.join("panel_bg.wasm"))?)?;
+    let glue = site.add_hashed("cordboard", "js", &fs::read(bound.join("panel.js"))?)?;
+    let snippets = bound.join("snippets");
+    if snippets.is_dir() {
+        // The glue imports these by their own names, which hold a hash of their crate already.
+        site.add_folder("snippets", &snippets)?;
+    }
+    let boot = format!("import start from \"/{glue}\";\nawait start({{ module_or_path: \"/{wasm}\" }});\n");
+    let boot = site.add_hashed("boot", "js", boot.as_bytes())?;
+    Ok(format!(
+        r#"<link rel="modulepreload" href="/{glue}">
+<link rel="preload" href="/{wasm}" as="fetch" type="application/wasm" crossorigin>
+<script type="module" src="/{boot}"></script>"#
+    ))
+}
+
+/// Makes the JavaScript glue and the final module, in a folder of their own.
+fn bind(wasm: &Path, release: bool) -> Result<PathBuf> {
+    let folder = workspace::cargo_target().join("bound").join("panel");
+    site::remove(&folder)?;
+    Bindgen::new()
+        .input_path(wasm)
+        .out_name("panel")
+        .web(true)?
+        .typescript(false)
+        .remove_name_section(release)
+        .remove_producers_section(release)
+        .omit_default_module_path(true)
+        .generate(&folder)
+        .with_context(|| format!("cannot bind {}", wasm.display()))?;
+    Ok(folder)
+}
+
+fn add_source(site: &mut Site, source: &Path, href: &str) -> Result<String> {
+    let path = source.join(href);
+    let name = file_name(&path)?;
+    let (stem, extension) = name.split_once('.').with_context(|| format!("{href} has no extension"))?;
+    // `style.gen.css` is served as `style-<hash>.css`.
+    let extension = extension.rsplit('.').next().unwrap_or(extension);
+    site.add_hashed(stem, extension, &read(&path)?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("index.html names {}, which cannot be read", path.display()))
+}
+
+fn file_name(path: &Path) -> Result<String> {
+    let name = path.file_name().with_context(|| format!("{} has no file name", path.display()))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+fn report(site: &Site) {
+    let shown = |size: Option<usize>| size.map_or_else(|| String::from("-"), say::bytes);
+    say::line(format!("    {:<44} {:>11} {:>9} {:>9}", "file", "bytes", "gzip", "brotli"));
+    for file in &site.written {
+        say::line(format!(
+            "    {:<44} {:>11} {:>9} {:>9}",
+            file.name,
+            say::bytes(file.raw),
+            shown(file.gzip),
+            shown(file.brotli)
+        ));
+    }
+}
+
+fn hold_to_limit(site: &Site) -> Result<()> {
+    for file in &site.written {
+        if let Some(size) = file.brotli
+            && file.name.ends_with(".wasm")
+            && size > PROGRAM_LIMIT
+        {
+            bail!(
+                "{} has {} bytes with brotli; the limit is {}",
+                file.name,
+                say::bytes(size),
+                say::bytes(PROGRAM_LIMIT)
+            );
+        }
+    }
+    Ok(())
+}
