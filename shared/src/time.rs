@@ -94,7 +94,7 @@ mod tests {
         let text = at.to_string();
 
         assert_eq!(text.parse::<Millis>().unwrap(), at);
-        assert!(text.ends_with(".204Z"), "{text}");
+        assert_eq!(&text[19..], ".204Z");
         assert_eq!("1970-01-01T01:00:00+01:00".parse::<Millis>().unwrap(), Millis(0));
         assert!("yesterday".parse::<Millis>().is_err());
     }

@@ -1,0 +1,421 @@
+//! Frames of the live socket `/core/ws` (`wire.md` section 4).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::agent::{AgentProfile, Presence};
+use crate::call::{CallView, MediaState};
+use crate::department::{Department, Number};
+use crate::error::Problem;
+use crate::id::{AgentId, CallId, DepartmentId, OfferId};
+use crate::pii::Pii;
+use crate::time::Millis;
+use crate::version::FeedPosition;
+
+/// Longest client frame, in bytes; a longer one closes the socket (1009).
+pub const MAX_CLIENT_FRAME: usize = 65_536;
+/// Frames a slow reader may be behind before the socket is closed (1013).
+pub const SOCKET_QUEUE: usize = 1_024;
+/// Time between two `ping` frames, in milliseconds.
+pub const PING_MS: u64 = 5_000;
+/// Without a `pong` for so long a device cannot ring, in milliseconds.
+pub const PONG_LOST_MS: u64 = 15_000;
+/// A ringer without a fresh lease for so long stops by itself, in milliseconds.
+pub const LEASE_MS: u64 = 3_000;
+/// Time between two leases of an offer, in milliseconds.
+pub const LEASE_EVERY_MS: u64 = 1_000;
+/// Time a device has to acknowledge a ring, in milliseconds.
+pub const RING_ACK_MS: u64 = 1_000;
+/// Subprotocol of the socket.
+pub const SUBPROTOCOL: &str = "cordboard.v1";
+
+/// A frame from a client. Each is answered once with the same id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientFrame {
+    /// The client's name for it.
+    pub id: String,
+    /// What it asks.
+    #[serde(flatten)]
+    pub message: ClientMessage,
+}
+
+/// Microphone permission of a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Microphone {
+    /// Granted, and a device is there.
+    Granted,
+    /// Not asked yet.
+    #[default]
+    Prompt,
+    /// Refused.
+    Denied,
+    /// No microphone at all.
+    None,
+}
+
+/// Whether the page may sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageAudio {
+    /// Yes.
+    Running,
+    /// Not before the user presses something.
+    #[default]
+    Blocked,
+}
+
+/// What a device says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceState {
+    /// Microphone permission.
+    pub mic: Microphone,
+    /// Whether the page may sound.
+    pub audio: PageAudio,
+    /// Whether the tab is in front.
+    pub visible: bool,
+    /// Whether this tab holds microphone and ringer among the browser's tabs.
+    pub leader: bool,
+}
+
+impl DeviceState {
+    /// Whether a call may be rung here: a microphone, sound, and the leading tab.
+    pub fn can_ring(&self) -> bool {
+        self.mic == Microphone::Granted && self.audio == PageAudio::Running && self.leader
+    }
+}
+
+/// First frame of a client, within 5 s.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Name and version of the client.
+    pub app: String,
+    /// A stable id of this browser.
+    pub device: String,
+    /// This tab.
+    pub tab: String,
+    /// What it wants to hear: `presence`, `calls`, `queues`.
+    #[serde(default)]
+    pub topics: Vec<String>,
+    /// Last position seen.
+    #[serde(default)]
+    pub after: Option<FeedPosition>,
+}
+
+/// What a client can ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum ClientMessage {
+    /// First frame.
+    #[serde(rename = "hello")]
+    Hello(Hello),
+    /// Answer to `ping`.
+    #[serde(rename = "pong")]
+    Pong {
+        /// The ping's `t`.
+        t: i64,
+        /// The device now.
+        #[serde(flatten)]
+        state: DeviceState,
+    },
+    /// The device has changed.
+    #[serde(rename = "device")]
+    Device(DeviceState),
+    /// The ringer can sound.
+    #[serde(rename = "ring.ack")]
+    RingAck {
+        /// Which offer.
+        offer: OfferId,
+    },
+    /// A WebRTC offer; answered with `{"sdp"}`.
+    #[serde(rename = "rtc.offer")]
+    RtcOffer {
+        /// Which call.
+        call: CallId,
+        /// The SDP.
+        sdp: String,
+    },
+    /// An ICE candidate of the browser; optional.
+    #[serde(rename = "rtc.candidate")]
+    RtcCandidate {
+        /// Which call.
+        call: CallId,
+        /// The candidate line.
+        candidate: String,
+    },
+    /// Take the call.
+    #[serde(rename = "call.answer")]
+    Answer {
+        /// Which offer.
+        offer: OfferId,
+    },
+    /// Leave it to the next one.
+    #[serde(rename = "call.decline")]
+    Decline {
+        /// Which offer.
+        offer: OfferId,
+    },
+    /// Put the far side on hold.
+    #[serde(rename = "call.hold")]
+    Hold {
+        /// Which call.
+        call: CallId,
+    },
+    /// Take it back.
+    #[serde(rename = "call.resume")]
+    Resume {
+        /// Which call.
+        call: CallId,
+    },
+    /// Silence the own microphone.
+    #[serde(rename = "call.mute")]
+    Mute {
+        /// Which call.
+        call: CallId,
+    },
+    /// Open it again.
+    #[serde(rename = "call.unmute")]
+    Unmute {
+        /// Which call.
+        call: CallId,
+    },
+    /// End the call.
+    #[serde(rename = "call.hangup")]
+    HangUp {
+        /// Which call.
+        call: CallId,
+    },
+    /// Keys pressed in the call (0–9 * #).
+    #[serde(rename = "call.digits")]
+    Digits {
+        /// Which call.
+        call: CallId,
+        /// The keys.
+        digits: String,
+    },
+    /// A note on the call.
+    #[serde(rename = "call.note")]
+    Note {
+        /// Which call.
+        call: CallId,
+        /// The text.
+        text: String,
+    },
+}
+
+/// A frame to a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerFrame {
+    /// Counts from 1 per socket; a gap means reconnect.
+    pub seq: u64,
+    /// On durable events only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pos: Option<FeedPosition>,
+    /// On answers: the id of the frame answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub re: Option<String>,
+    /// What it says.
+    #[serde(flatten)]
+    pub message: ServerMessage,
+}
+
+/// Why a ringer stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RingStop {
+    /// This person answered here.
+    Answered,
+    /// Somebody else, or another tab, did.
+    AnsweredElsewhere,
+    /// The caller hung up.
+    CallerHungUp,
+    /// Ring time is over.
+    MissedNoAnswer,
+    /// Declined in another tab.
+    Declined,
+    /// Gone Away, or blocked, while ringing.
+    DeclinedByStatus,
+    /// No acknowledgement in time.
+    DeviceDidNotConfirm,
+}
+
+/// An incoming call offered to this person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ring {
+    /// The lease.
+    pub offer: OfferId,
+    /// The call.
+    pub call: CallId,
+    /// Number of the caller.
+    pub from: Pii<String>,
+    /// Name of the caller, if known.
+    #[serde(default)]
+    pub name: Option<Pii<String>>,
+    /// The department it came by.
+    pub department: Option<DepartmentId>,
+    /// How long the caller has waited, in milliseconds.
+    pub waited_ms: u64,
+    /// Why this person, in words.
+    pub why: String,
+    /// Ring time left, in milliseconds.
+    pub ring_ms: u64,
+    /// The ringer stops without a fresh lease for so long.
+    pub lease_ms: u64,
+}
+
+/// The state of a call with the state of its sound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveCall {
+    /// The call.
+    #[serde(flatten)]
+    pub call: CallView,
+    /// Whether sound may pass.
+    pub media: MediaState,
+    /// Whether the own microphone is silenced.
+    #[serde(default)]
+    pub muted: bool,
+    /// Name or number of the other party.
+    pub peer: Pii<String>,
+    /// Good, fair or poor, when measured.
+    #[serde(default)]
+    pub quality: Option<String>,
+}
+
+/// Everything a panel shows at first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The person signed in.
+    pub me: AgentProfile,
+    /// Own presence.
+    pub presence: Presence,
+    /// People one may see.
+    pub agents: Vec<AgentProfile>,
+    /// Their presence.
+    pub presences: Vec<Presence>,
+    /// Departments one may see.
+    pub departments: Vec<Department>,
+    /// Numbers of the account.
+    #[serde(default)]
+    pub numbers: Vec<Number>,
+    /// Offers ringing now.
+    pub offers: Vec<Ring>,
+    /// Own calls now.
+    pub calls: Vec<LiveCall>,
+    /// Account time zone (IANA name).
+    #[serde(default)]
+    pub zone: String,
+    /// When this was true.
+    pub as_of: Millis,
+}
+
+/// What the server says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum ServerMessage {
+    /// Answer: done.
+    #[serde(rename = "ok")]
+    Ok(Value),
+    /// Answer: not done.
+    #[serde(rename = "error")]
+    Error(Problem),
+    /// Everything at first.
+    #[serde(rename = "snapshot")]
+    Snapshot(Box<Snapshot>),
+    /// History is gone: drop lists, take the snapshot.
+    #[serde(rename = "gap")]
+    Gap {},
+    /// Still there?
+    #[serde(rename = "ping")]
+    Ping {
+        /// Server time in milliseconds since the epoch.
+        t: i64,
+    },
+    /// Somebody's presence has changed.
+    #[serde(rename = "presence.changed")]
+    PresenceChanged(Box<Presence>),
+    /// A call is offered to this person.
+    #[serde(rename = "ring")]
+    Ring(Box<Ring>),
+    /// It still rings.
+    #[serde(rename = "ring.lease")]
+    RingLease {
+        /// Which offer.
+        offer: OfferId,
+        /// As in [`Ring`].
+        lease_ms: u64,
+    },
+    /// It stops.
+    #[serde(rename = "ring.stop")]
+    RingStop {
+        /// Which offer.
+        offer: OfferId,
+        /// Why.
+        reason: RingStop,
+    },
+    /// An own call has changed.
+    #[serde(rename = "call.state")]
+    CallState(Box<LiveCall>),
+    /// What the sound of a call is like.
+    #[serde(rename = "call.audio")]
+    CallAudio {
+        /// Which call.
+        call: CallId,
+        /// `ok`, `microphone_silent`, `nothing_from_carrier`, `network_poor`.
+        verdict: String,
+    },
+    /// A call's final record.
+    #[serde(rename = "call.logged")]
+    CallLogged(Box<CallView>),
+    /// A department's line has changed.
+    #[serde(rename = "queue.changed")]
+    QueueChanged {
+        /// Which department.
+        department: DepartmentId,
+        /// Callers waiting.
+        waiting: u32,
+        /// The longest wait, in milliseconds.
+        longest_ms: u64,
+    },
+    /// The server is stopping: reconnect after so long.
+    #[serde(rename = "draining")]
+    Draining {
+        /// Wait, in milliseconds.
+        retry_ms: u64,
+    },
+}
+
+/// Whose live events a frame is for; the panel never sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// One person, in all their tabs.
+    Agent(AgentId),
+    /// Everybody who may see this person.
+    Watchers(AgentId),
+    /// Owners, admins and managers.
+    Staff,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_have_the_shape_of_the_wire() {
+        let frame: ClientFrame = serde_json::from_str(
+            r#"{"id":"c17","type":"pong","data":{"t":5,"mic":"granted","audio":"running","visible":true,"leader":true,"new":1}}"#,
+        )
+        .unwrap();
+
+        let ClientMessage::Pong { t, state } = frame.message else { panic!("{frame:?}") };
+        assert_eq!(t, 5);
+        assert!(state.can_ring());
+
+        let frame = ServerFrame {
+            seq: 7,
+            pos: None,
+            re: Some("c17".to_owned()),
+            message: ServerMessage::Ok(serde_json::json!({})),
+        };
+        assert_eq!(serde_json::to_value(frame).unwrap(), serde_json::json!({"seq":7,"re":"c17","type":"ok","data":{}}));
+    }
+}
