@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The audio core of Cordboard: browser peers, phone legs, who hears whom, players and recorders.
+//!
+//! Nothing here opens a socket, reads a clock or a file, or starts a thread. Datagrams, commands and the time go in
+//! through [`MediaCore::handle_input`]; datagrams to send, events and the next deadline come out of
+//! [`MediaCore::poll_output`]. The shell in the server owns sockets and files.
+
+pub mod clip;
+pub mod codec;
+pub mod command;
+pub mod core;
+pub mod dtmf;
+pub mod event;
+pub mod goertzel;
+mod leg;
+pub mod packet;
+mod peer;
+mod player;
+mod recorder;
+mod rtp_leg;
+mod source_lock;
+mod stream;
+mod timer;
+pub mod tone;
+
+pub use clip::{Clip, ClipError};
+pub use codec::Codec;
+pub use command::{Command, PlayId, RtpParams, Source};
+pub use cordboard_shared::id::{LegId, RecordingId};
+pub use core::{CoreConfig, Input, MediaCore};
+pub use event::{AudioStats, Event, Output, RecordEnd};
+
+/// Samples per second of everything here: G.711 and the telephone network know no other rate.
+pub const SAMPLE_RATE: u32 = 8_000;
+
+/// Samples in one paced frame of 20 ms.
+pub const FRAME_SAMPLES: usize = 160;

@@ -1,0 +1,131 @@
+//! All a media core can be told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cordboard_shared::id::{LegId, RecordingId};
+
+use crate::{Clip, Codec};
+
+/// Names one playing of a clip, so that its end can be told from the end of another. The caller counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlayId(pub u64);
+
+/// What a media core can be told to do.
+///
+/// A command for a leg that is not (or no longer) known does nothing, since commands cross with the end of a leg;
+/// only [`Command::Record`] answers, with a recording of length zero.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A phone leg whose socket the shell has opened. Without parameters it neither sends nor accepts anything yet,
+    /// since the far side's address and codec are not known before its answer. Its gate is open.
+    AddRtp {
+        /// The new leg.
+        leg: LegId,
+        /// Where and how the far side wants its audio.
+        params: Option<RtpParams>,
+    },
+    /// New parameters of a phone leg, from the answer or a later offer. A new remote address starts the source lock anew.
+    UpdateRtp {
+        /// A leg made by [`Command::AddRtp`].
+        leg: LegId,
+        /// Where and how the far side wants its audio from now on.
+        params: RtpParams,
+    },
+    /// A browser leg from its SDP offer, answered by [`Event::PeerAnswer`](crate::Event::PeerAnswer) or
+    /// [`Event::PeerFailed`](crate::Event::PeerFailed).
+    ///
+    /// An offer for a leg that exists renegotiates it or restarts its ICE; one with another certificate comes from a
+    /// reloaded page and replaces the connection, while what the leg hears and who hears it stay as they are.
+    /// The gate of a new browser leg is **closed**: nothing of the microphone goes anywhere before [`Command::Gate`] opens it.
+    PeerOffer {
+        /// The new or existing leg.
+        leg: LegId,
+        /// The offer as the browser made it.
+        sdp: String,
+    },
+    /// A trickled ICE candidate of a browser leg. Ones that cannot be used (`.local` names, TCP) are passed over:
+    /// the browser sends the first check and is learned from that.
+    PeerCandidate {
+        /// A leg made by [`Command::PeerOffer`].
+        leg: LegId,
+        /// The candidate line, with or without its `candidate:` prefix.
+        candidate: String,
+    },
+    /// Sets what is sent to this leg; it replaces what was sent before.
+    Hear {
+        /// Who hears.
+        leg: LegId,
+        /// What is heard.
+        source: Source,
+    },
+    /// Opens or closes what this leg sends. While closed it reaches nobody: no other leg, no recorder, no digit event.
+    Gate {
+        /// The leg that sends.
+        leg: LegId,
+        /// Whether others get what it sends.
+        open: bool,
+    },
+    /// Sends DTMF events (RFC 4733) towards this leg, one after the other, in place of its source.
+    SendDigits {
+        /// Who gets the digits.
+        leg: LegId,
+        /// Any of `0`–`9`, `*`, `#`, `A`–`D`; other characters are passed over.
+        digits: String,
+    },
+    /// Records what this leg sends.
+    Record {
+        /// The leg that is recorded.
+        leg: LegId,
+        /// The new recording.
+        recording: RecordingId,
+        /// Ends after this many milliseconds.
+        max_ms: u32,
+        /// Ends after this many milliseconds of silence in a row, if given.
+        silence_ms: Option<u32>,
+    },
+    /// Ends a recording; [`Event::RecordFinished`](crate::Event::RecordFinished) follows.
+    StopRecord {
+        /// The recording to end.
+        recording: RecordingId,
+    },
+    /// Ends a leg. Those that heard it hear silence; its recordings end.
+    Remove {
+        /// The leg to end.
+        leg: LegId,
+    },
+}
+
+/// What a leg hears: exactly one thing at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// Silence, sent as packets, so that the far side does not take the call for dead.
+    Silence,
+    /// What another leg sends; silence while that sends nothing.
+    Leg(LegId),
+    /// A clip once, then silence and [`Event::PlayFinished`](crate::Event::PlayFinished). It begins when the leg can be sent to.
+    Clip {
+        /// The samples.
+        clip: Arc<Clip>,
+        /// The name its end is told by.
+        play: PlayId,
+    },
+    /// A clip over and over: music on hold, ringback.
+    Loop {
+        /// The samples.
+        clip: Arc<Clip>,
+    },
+}
+
+/// Where and how a phone leg wants its audio, from its SDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RtpParams {
+    /// Address of its `c=` and `m=` lines. Used until packets from elsewhere prove a NAT between.
+    pub remote: SocketAddr,
+    /// The negotiated codec, both ways.
+    pub codec: Codec,
+    /// The RTP payload type of that codec, both ways.
+    pub payload_type: u8,
+    /// The RTP payload type of `telephone-event/8000`, if negotiated.
+    pub dtmf: Option<u8>,
+}

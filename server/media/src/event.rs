@@ -1,0 +1,133 @@
+//! All a media core says.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use cordboard_shared::id::{LegId, RecordingId};
+
+use crate::PlayId;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The answer to a browser's offer.
+    PeerAnswer {
+        /// The browser leg.
+        leg: LegId,
+        /// The answer, for `setRemoteDescription`.
+        sdp: String,
+    },
+    /// An offer could not be answered. A leg that existed before goes on as it was; a new one was not made.
+    PeerFailed {
+        /// The browser leg.
+        leg: LegId,
+        /// Why, in words for a log.
+        error: String,
+    },
+    /// ICE and DTLS are up: audio flows. Said again after each [`Event::PeerLost`] that was got over.
+    PeerConnected {
+        /// The browser leg.
+        leg: LegId,
+    },
+    /// The browser's connection is gone: closed, or no answer to ICE checks. The leg stays until it is removed, and
+    /// a new offer brings it back.
+    PeerLost {
+        /// The browser leg.
+        leg: LegId,
+    },
+    /// A DTMF event arrived from this leg; each key press is said once, when it begins.
+    Digit {
+        /// Who pressed.
+        leg: LegId,
+        /// One of `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// A clip was sent to its end. Not said when something else was put in its place before.
+    PlayFinished {
+        /// Who heard it.
+        leg: LegId,
+        /// The name given with the clip.
+        play: PlayId,
+    },
+    /// The next samples of a recording, 8 kHz mono, in order and without gaps.
+    RecordedFrames {
+        /// The recording they belong to.
+        recording: RecordingId,
+        /// The samples.
+        samples: Vec<i16>,
+    },
+    /// A recording ended; all its samples were given out before.
+    RecordFinished {
+        /// The recording.
+        recording: RecordingId,
+        /// Its length in milliseconds.
+        ms: u32,
+        /// What ended it.
+        why: RecordEnd,
+    },
+    /// The first audio packet of this leg was accepted, gate open or not.
+    FirstAudio {
+        /// Who sent it.
+        leg: LegId,
+    },
+    /// Counters of a leg, every five seconds and when it is removed.
+    Stats {
+        /// The leg.
+        leg: LegId,
+        /// Its counters since it was made.
+        stats: AudioStats,
+    },
+}
+
+/// What ended a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordEnd {
+    /// It reached its longest length.
+    MaxLength,
+    /// Nobody spoke for the time given.
+    Silence,
+    /// It was stopped by command.
+    Stopped,
+    /// Its leg is gone.
+    LegGone,
+}
+
+/// Counters of one leg since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AudioStats {
+    /// Audio and DTMF packets accepted from the leg.
+    pub received: u64,
+    /// Packets its sequence numbers say are missing. A late packet is taken off again.
+    pub lost: u64,
+    /// Datagrams not accepted: from a stranger, malformed, repeated or of an unknown payload type.
+    pub refused: u64,
+    /// Packets sent to the leg.
+    pub sent: u64,
+    /// Interarrival jitter in microseconds (RFC 3550 §6.4.1).
+    pub jitter_us: u32,
+}
+
+/// What the shell must do next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send this datagram from the `WebRTC` socket.
+    WebRtc {
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Send this datagram from the RTP socket of the leg.
+    Rtp {
+        /// Whose socket.
+        leg: LegId,
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Something to tell the rest of the server.
+    Event(Event),
+    /// Nothing more for now. Come back with [`Input::Timeout`](crate::Input::Timeout) at this time, if any.
+    Timeout(Option<Instant>),
+}

