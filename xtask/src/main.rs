@@ -1,11 +1,20 @@
 //! Every routine of the project in one place: `cargo xtask <routine>`. Nothing else needs to be learned or installed first.
 
+mod bindgen;
+mod child;
+mod css;
+mod gate;
 mod page;
 mod panel;
+mod port;
+mod run;
 mod say;
 mod site;
+mod tools;
 mod worker;
 mod workspace;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -19,6 +28,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Routine {
+    /// Build all, start the server with the demo company, and say where it is and who may sign in
+    Run {
+        /// The folder of the database, keys and recordings
+        #[arg(long, default_value = "data")]
+        data_dir: PathBuf,
+    },
+    /// Run everything that tests the project: check, unit tests, and the journeys through browser, phone and edge
+    Test,
+    /// Build the server's release binary with the panel inside
+    Build,
+    /// Formatting, lints, documentation and WebAssembly builds, with warnings denied
+    Check,
+    /// Licenses, bans, sources and advisories of the dependencies
+    Audit,
     /// Build the web panel into target/spa
     Panel {
         /// Quick build with names and checks, for work on the panel
@@ -27,12 +50,24 @@ enum Routine {
     },
     /// Build the edge worker into edge/build
     Worker,
+    /// Generate the panel's style sheet from its sources
+    Css,
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().routine {
+        Routine::Run { data_dir } => run::run(&workspace::root().join(data_dir)),
+        Routine::Test => gate::test(),
+        Routine::Build => {
+            let binary = run::build()?;
+            say::line(format!("built {}", binary.display()));
+            Ok(())
+        }
+        Routine::Check => gate::check(),
+        Routine::Audit => gate::audit(),
         Routine::Panel { dev: true } => panel::build(panel::Flavor::Dev),
         Routine::Panel { dev: false } => panel::build(panel::Flavor::Release),
         Routine::Worker => worker::build(),
+        Routine::Css => css::generate(),
     }
 }

@@ -8,7 +8,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::page::{Asset, Page};
 use crate::site::{self, Site};
-use crate::{say, workspace};
+use crate::{bindgen, say, workspace};
 
 /// The most bytes the panel's program may have as browsers receive it, compressed with brotli.
 const PROGRAM_LIMIT: usize = 250_000;
@@ -36,6 +36,7 @@ pub(crate) fn build(flavor: Flavor) -> Result<()> {
 
 /// Compiles a package of the workspace to WebAssembly and gives the path of the result.
 pub(crate) fn compile(package: &str, flavor: Flavor) -> Result<PathBuf> {
+    bindgen::assert_one_version()?;
     let (profile, folder) = match flavor {
         Flavor::Release => ("wasm-release", "wasm-release"),
         Flavor::Dev => ("dev", "debug"),
@@ -168,7 +169,7 @@ fn report(site: &Site) {
 fn hold_to_limit(site: &Site) -> Result<()> {
     for file in &site.written {
         if let Some(size) = file.brotli
-            && file.name.ends_with(".wasm")
+            && Path::new(&file.name).extension().is_some_and(|extension| extension == "wasm")
             && size > PROGRAM_LIMIT
         {
             bail!(

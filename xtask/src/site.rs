@@ -96,7 +96,7 @@ impl Site {
 
 /// The first 16 hex digits of a content's SHA-256.
 pub(crate) fn digest(content: &[u8]) -> String {
-    Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(content))[..16].to_owned()
 }
 
 /// The names in a folder, sorted, so that the same input gives the same output.
