@@ -114,7 +114,7 @@ impl Reason {
             Self::SkippedSkill => "skipped, lacks a skill",
             Self::SkippedSeatDisabled => "skipped, seat disabled",
             Self::DeviceDidNotConfirm => "not rung, the browser did not confirm that it can ring",
-            Self::NotReached => "not reached, the call was over before",
+            Self::NotReached => "not reached, it was not their turn",
             Self::BlockedCaller => "the caller is blocked",
             Self::NoFlowNow => "the number leads nowhere now",
             Self::NoLineFree => "every line was busy",
