@@ -1,0 +1,288 @@
+//! The one door to the SIP core: datagrams, commands and the time go in; datagrams, events and the next deadline come out.
+//!
+//! [`Endpoint`] matches datagrams to transactions and requests to dialogs. It holds no socket, clock or task. It may call itself over
+//! loopback: a dialog is known by Call-ID and our own tag, and the tables of client and server transactions are apart.
+
+mod api;
+mod call;
+mod compose;
+mod in_dialog;
+mod screen;
+mod uac;
+mod uas;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+pub use self::api::{
+    Command, DialogId, EndCause, EndpointConfig, Event, FailureCause, IncomingCall, Input, Limits, Output, Stats,
+};
+use self::call::{Call, CallState, CallTimer};
+use crate::flow::Flow;
+use crate::message::{Defect, Envelope, Message, Method, Request, Response, parse, via};
+use crate::token::Tokens;
+use crate::transaction::timer::TimerTable;
+use crate::transaction::{AckGoes, Purpose, TransactionLayer, TxId, Wire};
+
+/// A SIP user agent: as many calls in and out as its limits allow.
+pub struct Endpoint {
+    config: EndpointConfig,
+    tokens: Tokens,
+    layer: TransactionLayer,
+    calls: BTreeMap<DialogId, Call>,
+    by_key: BTreeMap<(String, String), DialogId>,
+    timers: TimerTable<(DialogId, CallTimer)>,
+    draining: Option<u32>,
+    next_dialog: u64,
+    wire: Wire,
+    out: VecDeque<Output>,
+}
+
+impl Endpoint {
+    /// Makes an endpoint. The seed makes every tag, branch and Call-ID: take a random one, except to repeat a run.
+    pub fn new(config: EndpointConfig, seed: u64) -> Self {
+        Self {
+            config,
+            tokens: Tokens::new(seed),
+            layer: TransactionLayer::new(),
+            calls: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            timers: TimerTable::new(),
+            draining: None,
+            next_dialog: 0,
+            wire: Vec::new(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// A fresh id for [`Command::Invite`].
+    pub fn new_dialog_id(&mut self) -> DialogId {
+        self.next_dialog += 1;
+        DialogId::outgoing(self.next_dialog)
+    }
+
+    /// Takes one input. Timers whose time has come fire first, whatever the input is. Drain [`Self::poll_output`] afterwards.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.fire_timers(now);
+        match input {
+            Input::Datagram { from, bytes } => self.datagram(now, Flow::udp(from), &bytes),
+            Input::Command(command) => self.command(now, command),
+            Input::Timeout => {}
+        }
+        self.flush();
+    }
+
+    /// The next output; [`Output::Timeout`] when there is nothing more.
+    pub fn poll_output(&mut self) -> Output {
+        self.out.pop_front().unwrap_or_else(|| {
+            let deadlines = [self.layer.next_deadline(), self.timers.next_deadline()];
+            Output::Timeout(deadlines.into_iter().flatten().min())
+        })
+    }
+
+    /// Table sizes.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            server_transactions: self.layer.server_count(),
+            client_transactions: self.layer.client_count(),
+            dialogs: self.calls.len(),
+            timers: self.layer.timer_count() + self.timers.len(),
+        }
+    }
+
+    fn datagram(&mut self, now: Instant, flow: Flow, bytes: &[u8]) {
+        // What is no SIP message has nobody to answer.
+        let Ok(parsed) = parse(bytes) else { return };
+        match parsed.message {
+            Message::Request(mut request) => {
+                via::stamp(&mut request.headers, flow.remote);
+                self.request(now, flow, &request, parsed.defect);
+            }
+            Message::Response(response) => {
+                // RFC 3261 §18.1.2 and §18.3: a malformed response is dropped.
+                if parsed.defect.is_none()
+                    && let Ok(envelope) = Envelope::read(&response.headers)
+                {
+                    self.response(now, &response, &envelope);
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, now: Instant, flow: Flow, request: &Request, defect: Option<Defect>) {
+        let envelope = match Envelope::read(&request.headers) {
+            Ok(envelope) if defect.is_none() => envelope,
+            envelope => {
+                if let Some(defect) = defect.or(envelope.err()) {
+                    self.refuse_malformed(flow, request, defect);
+                }
+                return;
+            }
+        };
+        if envelope.cseq.method != request.method {
+            self.refuse_malformed(flow, request, Defect::CSeqMethod);
+            return;
+        }
+        let reply = Flow { remote: envelope.via.reply_address(flow.remote), ..flow };
+        if let Some(tx) = self.layer.find_server(&envelope, &request.method) {
+            if request.method != Method::Ack {
+                self.layer.repeat(now, tx, &mut self.wire);
+                return;
+            }
+            if self.layer.ack(now, tx, &mut self.wire) == AckGoes::Nowhere {
+                return;
+            }
+        }
+        match request.method {
+            Method::Ack => self.ack(now, request, &envelope),
+            Method::Cancel => self.cancel(now, reply, request, &envelope),
+            Method::Invite
+            | Method::Bye
+            | Method::Options
+            | Method::Info
+            | Method::Update
+            | Method::Register
+            | Method::Subscribe
+            | Method::Notify
+            | Method::Publish
+            | Method::Refer
+            | Method::Message
+            | Method::Prack
+            | Method::Other(_) => {
+                if let Err(refusal) = screen::check(request, &envelope) {
+                    self.refuse(reply, request, &envelope, refusal);
+                } else if envelope.to.tag().is_some() {
+                    self.in_dialog(now, reply, request, &envelope);
+                } else {
+                    self.out_of_dialog(now, flow, reply, request, &envelope);
+                }
+            }
+        }
+    }
+
+    fn response(&mut self, now: Instant, response: &Response, envelope: &Envelope) {
+        let delivered = self.layer.response(now, envelope, response, &mut self.wire);
+        // What belongs to no transaction is too old to matter: an answered INVITE stays known for 64*T1 (RFC 6026).
+        let Some((tx, purpose)) = delivered else { return };
+        match purpose {
+            Purpose::Invite(id) => self.invite_response(now, id, tx, response, envelope),
+            Purpose::Offer(id) => self.offer_response(now, id, tx, response, envelope),
+            Purpose::Bye(id) => {
+                if response.status >= 200 {
+                    self.remove_call(id);
+                }
+            }
+            Purpose::Info(id) => self.info_response(now, id, response.status),
+            Purpose::Cancel | Purpose::StrayBye => {}
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Progress { dialog, status, sdp } => self.progress(now, dialog, status, sdp),
+            Command::Accept { dialog, sdp } => self.accept(now, dialog, sdp),
+            Command::Reject { dialog, status, retry_after, reason } => {
+                self.reject(now, dialog, status, retry_after, reason.as_deref())
+            }
+            Command::HangUp { dialog } => self.hang_up(now, dialog),
+            Command::AnswerOffer { dialog, sdp } => self.answer_offer(now, dialog, sdp),
+            Command::RejectOffer { dialog, status } => self.reject_offer(now, dialog, status),
+            Command::Invite { dialog, to, from, destination, sdp, headers } => {
+                let invitation = uac::Invitation { to, from, sdp, headers };
+                self.invite(now, dialog, Flow::udp(destination), invitation);
+            }
+            Command::Offer { dialog, sdp } => self.offer(now, dialog, sdp),
+            Command::Info { dialog, content_type, body } => self.info(now, dialog, &content_type, body),
+            Command::SetDraining { retry_after } => self.draining = Some(retry_after),
+        }
+    }
+
+    fn hang_up(&mut self, now: Instant, id: DialogId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        match &call.state {
+            CallState::Ringing(_) => {
+                self.reject(now, id, 480, None, None);
+                self.emit(Event::Ended { dialog: id, cause: EndCause::LocalBye });
+            }
+            CallState::Calling(_) => self.withdraw(now, id),
+            CallState::Confirmed(_) => self.leave(now, id, EndCause::LocalBye),
+            CallState::Leaving(_) => {}
+        }
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        loop {
+            // The earlier of the two tables goes first, so that one late wake-up gives the same order as many timely ones.
+            let layer_first = match (self.layer.next_deadline(), self.timers.next_deadline()) {
+                (Some(layer), Some(call)) => layer <= call,
+                (layer, _) => layer.is_some(),
+            };
+            if layer_first {
+                match self.layer.fire_next(now, &mut self.wire) {
+                    Some(Some((_, purpose))) => self.transaction_timed_out(now, purpose),
+                    Some(None) => {}
+                    None => break,
+                }
+            } else if let Some((id, timer)) = self.timers.pop_due(now) {
+                self.call_timer(now, id, timer);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn transaction_timed_out(&mut self, now: Instant, purpose: Purpose) {
+        match purpose {
+            Purpose::Invite(id) => self.invite_timed_out(id),
+            Purpose::Bye(id) => drop(self.remove_call(id)),
+            // RFC 3261 §12.2.1.2: "A UAC SHOULD also terminate a dialog if no response at all is received for the request".
+            Purpose::Info(id) | Purpose::Offer(id) => self.leave(now, id, EndCause::Timeout),
+            Purpose::Cancel | Purpose::StrayBye => {}
+        }
+    }
+
+    fn call_timer(&mut self, now: Instant, id: DialogId, timer: CallTimer) {
+        match timer {
+            CallTimer::RepeatAnswer => self.repeat_answer(now, id),
+            CallTimer::NoAck => self.no_ack(now, id),
+            CallTimer::Extend => self.extend(now, id),
+            CallTimer::C => self.ring_timed_out(now, id),
+            CallTimer::CancelTimeout => self.cancel_timed_out(id),
+        }
+    }
+
+    fn insert_call(&mut self, id: DialogId, key: (String, String), state: CallState) {
+        self.by_key.insert(key.clone(), id);
+        self.calls.insert(id, Call { id, key, state });
+    }
+
+    fn remove_call(&mut self, id: DialogId) -> Option<Call> {
+        let call = self.calls.remove(&id)?;
+        self.by_key.remove(&call.key);
+        if let CallState::Confirmed(confirmed) = &call.state
+            && let Some(tx) = confirmed.offering
+        {
+            self.layer.close_client(tx);
+        }
+        for timer in CallTimer::ALL {
+            self.timers.disarm((id, timer));
+        }
+        Some(call)
+    }
+
+    fn send_request(&mut self, now: Instant, mut request: Request, flow: Flow, purpose: Purpose) -> TxId {
+        let branch = self.tokens.branch();
+        self.finish_request(&mut request, flow, &branch);
+        self.layer.open_client(now, request, &branch, flow, purpose, &mut self.wire)
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.flush();
+        self.out.push_back(Output::Event(event));
+    }
+
+    /// Moves bytes to the outputs, so that they and the events keep their order.
+    fn flush(&mut self) {
+        self.out.extend(self.wire.drain(..).map(|(flow, bytes)| Output::Transmit { to: flow.remote, bytes }));
+    }
+}

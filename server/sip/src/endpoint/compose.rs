@@ -1,0 +1,67 @@
+//! What this endpoint writes into its messages.
+
+use super::Endpoint;
+use crate::flow::Flow;
+use crate::message::{Header, HeaderId, NameAddr, Request, Response, SipUri};
+
+/// The methods this endpoint takes.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+/// The body type of sessions.
+pub(super) const SDP: &str = "application/sdp";
+
+impl Endpoint {
+    /// Puts Via in front, and the header fields every request of ours has.
+    pub(super) fn finish_request(&self, request: &mut Request, flow: Flow, branch: &str) {
+        let headers = std::mem::take(&mut request.headers);
+        let via = format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.via_name(), self.config.local);
+        request.headers.push(HeaderId::Via, via);
+        for header in headers.iter() {
+            request.headers.push_header(header.clone());
+        }
+        request.headers.push(HeaderId::UserAgent, self.config.user_agent.as_str());
+    }
+
+    /// What a message that opens or changes a session says about us.
+    pub(super) fn session_headers(&self) -> Vec<Header> {
+        let contact = NameAddr::new(None, SipUri::new(None, self.config.local));
+        vec![Header::new("Contact", contact.to_string()), Header::new("Allow", ALLOW)]
+    }
+
+    /// A response without a body.
+    pub(super) fn respond_to(&self, request: &Request, status: u16, to_tag: Option<&str>) -> Response {
+        let mut response = Response::to_request(request, status, to_tag);
+        if status > 100 {
+            response.headers.push(HeaderId::Server, self.config.user_agent.as_str());
+        }
+        response
+    }
+
+    /// A response that makes or keeps a dialog: Record-Route is copied, Contact says where we are (RFC 3261 §12.1.1).
+    pub(super) fn respond_in_dialog(
+        &self,
+        request: &Request,
+        status: u16,
+        to_tag: &str,
+        sdp: Option<Vec<u8>>,
+    ) -> Response {
+        let mut response = self.respond_to(request, status, Some(to_tag));
+        for route in request.headers.all(HeaderId::RecordRoute) {
+            response.headers.push_header(route.clone());
+        }
+        for header in self.session_headers() {
+            response.headers.push_header(header);
+        }
+        if let Some(sdp) = sdp {
+            response.headers.push(HeaderId::ContentType, SDP);
+            response.body = sdp;
+        }
+        response
+    }
+}
+
+/// The session description in a body, if that is what it holds.
+pub(super) fn sdp_of(headers: &crate::message::Headers, body: &[u8]) -> Option<Vec<u8>> {
+    let content_type = headers.first(HeaderId::ContentType)?.text().into_owned();
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    (kind.eq_ignore_ascii_case(SDP) && !body.is_empty()).then(|| body.to_vec())
+}

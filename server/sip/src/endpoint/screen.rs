@@ -1,0 +1,110 @@
+//! What is refused before anybody looks at it, and the answers that need no transaction (RFC 3261 §8.2).
+
+use super::Endpoint;
+use super::compose::{ALLOW, SDP};
+use crate::flow::Flow;
+use crate::message::{Defect, Envelope, Header, HeaderId, Method, Request, Response, Scheme, SipUri, text, via};
+
+/// A refusal: the status, and header fields that explain it.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) headers: Vec<Header>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new() }
+    }
+
+    pub(super) fn with(mut self, id: HeaderId, value: &str) -> Self {
+        self.headers.push(Header::new(id.name(), value));
+        self
+    }
+}
+
+/// RFC 3261 §8.2.1 to §8.2.3: method, header fields, content, in this order.
+pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusal> {
+    match &request.method {
+        Method::Other(_) => return Err(Refusal::new(501).with(HeaderId::Allow, ALLOW)),
+        // RFC 3261 §8.2.1: "The UAS MUST also add an Allow header field to the 405 (Method Not Allowed) response."
+        Method::Register
+        | Method::Subscribe
+        | Method::Notify
+        | Method::Publish
+        | Method::Refer
+        | Method::Message
+        | Method::Prack => {
+            return Err(Refusal::new(405).with(HeaderId::Allow, ALLOW));
+        }
+        Method::Invite
+        | Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Options
+        | Method::Info
+        | Method::Update => {}
+    }
+    if envelope.to.tag().is_none() {
+        match text::decode(&request.uri).parse::<SipUri>() {
+            Ok(uri) if uri.scheme == Scheme::Sip => {}
+            Ok(_) => return Err(Refusal::new(416)),
+            Err(_) => return Err(Refusal::new(400).with(HeaderId::Warning, "399 cordboard \"malformed request uri\"")),
+        }
+        if envelope.max_forwards == Some(0) {
+            return Err(Refusal::new(483));
+        }
+    }
+    let required = request.headers.list(HeaderId::Require);
+    if !required.is_empty() {
+        // RFC 3261 §8.2.2.3: "the UAS MUST add an Unsupported header field, and list in it those options it does not understand".
+        return Err(Refusal::new(420).with(HeaderId::Unsupported, &required.join(", ")));
+    }
+    check_content(request)
+}
+
+/// RFC 3261 §8.2.3: a body we cannot read is refused where we would have to read it.
+fn check_content(request: &Request) -> Result<(), Refusal> {
+    if !matches!(request.method, Method::Invite | Method::Update) || request.body.is_empty() {
+        return Ok(());
+    }
+    let encoded =
+        request.headers.list(HeaderId::ContentEncoding).iter().any(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let kind = request.headers.first(HeaderId::ContentType).map(|header| header.text().into_owned());
+    let readable =
+        kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP)));
+    if encoded || !readable {
+        return Err(Refusal::new(415).with(HeaderId::Accept, SDP));
+    }
+    Ok(())
+}
+
+impl Endpoint {
+    /// Answers a request that cannot be worked with, if there is somebody to answer. Nothing is kept: a stranger's garbage costs nothing.
+    pub(super) fn refuse_malformed(&mut self, flow: Flow, request: &Request, defect: Defect) {
+        let headers = &request.headers;
+        let answerable = [HeaderId::From, HeaderId::To, HeaderId::CallId, HeaderId::CSeq]
+            .into_iter()
+            .all(|id| headers.first(id).is_some());
+        let Some(via) = via::top(headers).filter(|_| answerable && request.method != Method::Ack) else { return };
+        let call_id = headers.first(HeaderId::CallId).map(|header| header.text().into_owned()).unwrap_or_default();
+        let tag = self.tokens.stateless_tag(via.branch().unwrap_or_default(), &call_id);
+        let mut response = self.respond_to(request, defect.status(), Some(&tag));
+        response.headers.push(HeaderId::Warning, format!("399 cordboard \"{defect}\""));
+        self.send_stateless(Flow { remote: via.reply_address(flow.remote), ..flow }, &response);
+    }
+
+    /// Refuses a request without a transaction (RFC 3261 §8.2.7); each repeat draws the same answer.
+    pub(super) fn refuse(&mut self, reply: Flow, request: &Request, envelope: &Envelope, refusal: Refusal) {
+        let tag = self.tokens.stateless_tag(envelope.branch(), &envelope.call_id);
+        let mut response = self.respond_to(request, refusal.status, Some(&tag));
+        for header in refusal.headers {
+            response.headers.push_header(header);
+        }
+        self.send_stateless(reply, &response);
+    }
+
+    pub(super) fn send_stateless(&mut self, reply: Flow, response: &Response) {
+        self.wire.push((reply, response.to_bytes()));
+    }
+}

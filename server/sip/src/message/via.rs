@@ -1,0 +1,98 @@
+//! The Via header field (RFC 3261 §20.42) and the way back it describes (§18.2, RFC 3581).
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use super::params::Params;
+use super::uri::split_host_port;
+use super::{HeaderId, Headers, text};
+
+/// One Via value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Via {
+    /// `UDP`, `TCP`, `TLS` …, as written.
+    pub transport: String,
+    /// The host of sent-by.
+    pub host: String,
+    /// The port of sent-by.
+    pub port: Option<u16>,
+    /// Parameters, `branch` among them.
+    pub params: Params,
+}
+
+impl Via {
+    /// Reads one value; `None` if it is not one.
+    pub fn parse(value: &str) -> Option<Self> {
+        let (sent, params) = value.split_once(';').unwrap_or((value, ""));
+        let mut protocol = sent.splitn(3, '/');
+        let name = protocol.next()?.trim();
+        let version = protocol.next()?.trim();
+        let rest = protocol.next()?.trim();
+        if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
+            return None;
+        }
+        let (transport, sent_by) = rest.split_once(|character: char| character.is_ascii_whitespace())?;
+        if !text::is_token(transport.as_bytes()) {
+            return None;
+        }
+        // White space around the colon is allowed (RFC 3261 §25.1 COLON), and RFC 4475 uses it.
+        let sent_by: String = sent_by.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+        let (host, port) = split_host_port(&sent_by).ok()?;
+        Some(Self { transport: transport.to_owned(), host: host.to_owned(), port, params: Params::parse(params) })
+    }
+
+    /// The `branch` parameter.
+    pub fn branch(&self) -> Option<&str> {
+        self.params.value("branch")
+    }
+
+    /// sent-by as one text, for keys.
+    pub fn sent_by(&self) -> String {
+        format!("{}:{}", self.host.to_ascii_lowercase(), self.port.unwrap_or(5060))
+    }
+
+    /// Where responses go over UDP: to the source address, and to its port if the sender asked for that with `rport`.
+    ///
+    /// `maddr` is not obeyed: it would let a stranger aim our responses at anybody.
+    pub fn reply_address(&self, source: SocketAddr) -> SocketAddr {
+        if self.params.contains("rport") {
+            return source;
+        }
+        SocketAddr::new(source.ip(), self.port.unwrap_or(5060))
+    }
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SIP/2.0/{} {}", self.transport, self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        write!(f, "{}", self.params)
+    }
+}
+
+/// The topmost Via of a message.
+pub fn top(headers: &Headers) -> Option<Via> {
+    let text = headers.first(HeaderId::Via)?.text();
+    Via::parse(text::split_outside_quotes(&text, ',').first()?)
+}
+
+/// Notes in the topmost Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4).
+pub(crate) fn stamp(headers: &mut Headers, source: SocketAddr) {
+    let Some(mut via) = top(headers) else { return };
+    let Some(value) = headers.first(HeaderId::Via).map(|header| header.text().into_owned()) else { return };
+    let sent_from: Option<IpAddr> = via.host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    let rport = via.params.contains("rport");
+    if sent_from != Some(source.ip()) || rport {
+        via.params.set("received", &source.ip().to_string());
+    }
+    if rport {
+        via.params.set("rport", &source.port().to_string());
+    }
+    let mut parts: Vec<String> = text::split_outside_quotes(&value, ',').into_iter().map(str::to_owned).collect();
+    if let Some(first) = parts.first_mut() {
+        *first = via.to_string();
+    }
+    headers.replace_first(HeaderId::Via, parts.join(", ").into_bytes());
+}

@@ -1,0 +1,33 @@
+//! Session descriptions (RFC 8866) and offer/answer (RFC 3264) for telephone audio.
+
+mod description;
+mod negotiate;
+mod parse;
+
+pub use description::{Connection, Direction, Media, SessionDescription};
+pub use negotiate::{AudioCodec, NegotiatedAudio, accept_answer, answer, offer};
+
+/// The longest description that is read, in bytes.
+pub const MAX_SDP_BYTES: usize = 16 * 1024;
+/// The most m-lines in one description.
+pub const MAX_MEDIA: usize = 16;
+
+/// Why a description is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// Longer than [`MAX_SDP_BYTES`], or more than [`MAX_MEDIA`] m-lines.
+    #[error("session description too large")]
+    TooLarge,
+    /// A line that cannot be read.
+    #[error("malformed session description line {0}")]
+    Line(usize),
+    /// No m-line for audio over RTP/AVP with a port.
+    #[error("session description without audio")]
+    NoAudio,
+    /// Nothing but formats this server does not speak: the caller answers 488.
+    #[error("no common audio codec")]
+    NoCommonCodec,
+    /// The audio has no connection address.
+    #[error("audio without a connection address")]
+    NoAddress,
+}
