@@ -9,12 +9,14 @@ pub mod api;
 pub mod call;
 pub mod decision;
 pub mod department;
+pub mod edge;
 pub mod error;
 pub mod event;
 pub mod flow;
 pub mod id;
 pub mod phone;
 pub mod pii;
+pub mod presence;
 pub mod time;
 #[cfg(feature = "token")]
 pub mod token;

@@ -1,0 +1,1 @@
+//! When the server sends which part of the feed.
