@@ -1,0 +1,81 @@
+//! Opening the database: settings, read back; migrations.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, SqlitePool};
+
+use super::{Store, StoreError};
+
+/// How long a statement waits for a lock before it fails.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long a query waits for a free connection. A toggle must be refused within two seconds when the disk is stuck.
+const ACQUIRE: Duration = Duration::from_secs(2);
+/// Connections that read.
+const READERS: u32 = 4;
+
+impl Store {
+    /// Opens or creates the database file, brings it up to date and checks that it keeps what it acknowledges.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.into(), source };
+        // Made by us first: SQLite gives its journal the mode of the file, and nobody else may read either.
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| failed(error.into()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| failed(error.into()))?;
+        check_settings(&write).await?;
+        sqlx::migrate!("migrations/sqlite").run(&write).await?;
+
+        let read = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await
+            .map_err(|error| failed(error.into()))?;
+        check_settings(&read).await?;
+        Ok(Self { write, read })
+    }
+
+    /// Closes every connection after what runs has ended.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+async fn check_settings(pool: &SqlitePool) -> Result<(), StoreError> {
+    let integer = [("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "5000")];
+    for (setting, wanted) in integer {
+        let found: i64 = sqlx::query_scalar(AssertSqlSafe(format!("PRAGMA {setting}"))).fetch_one(pool).await?;
+        if found.to_string() != wanted {
+            return Err(StoreError::Unsafe { setting, wanted, found: found.to_string() });
+        }
+    }
+    let found: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await?;
+    if found != "wal" {
+        return Err(StoreError::Unsafe { setting: "journal_mode", wanted: "wal", found });
+    }
+    Ok(())
+}

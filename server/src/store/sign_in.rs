@@ -1,0 +1,174 @@
+//! Sign-ins and tokens. Secrets are looked up by their SHA-256 and never stored.
+
+use cordboard_shared::Millis;
+use cordboard_shared::id::{AccountId, AgentId, SessionId, TokenId};
+use sqlx::Row as _;
+
+use super::{Store, StoreError};
+
+/// What a password is checked against.
+#[derive(Clone)]
+pub struct Credential {
+    /// Whose account.
+    pub account: AccountId,
+    /// Who.
+    pub agent: AgentId,
+    /// argon2id in PHC form.
+    pub password: String,
+}
+
+/// A signed-in panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose account.
+    pub account: AccountId,
+    /// Who is signed in.
+    pub agent: AgentId,
+    /// Since when.
+    pub created_at: Millis,
+    /// Last activity.
+    pub seen_at: Millis,
+}
+
+/// An API token, or a panel's short token for the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRow {
+    /// `tid` of its payload.
+    pub id: TokenId,
+    /// Whose account.
+    pub account: AccountId,
+    /// For whom it acts.
+    pub agent: AgentId,
+    /// The sign-in it ends with.
+    pub session: Option<SessionId>,
+    /// What people call it.
+    pub name: String,
+    /// SHA-256 of the whole token.
+    pub secret: [u8; 32],
+    /// Made at.
+    pub created_at: Millis,
+    /// Ends at.
+    pub expires_at: Millis,
+    /// Withdrawn at.
+    pub revoked_at: Option<Millis>,
+}
+
+impl Store {
+    /// What the password of this sign-in name is checked against.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<Credential>, StoreError> {
+        let row = sqlx::query("SELECT id, account, password FROM agent WHERE email = $1")
+            .bind(email.trim().to_lowercase())
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Credential {
+            account: AccountId(row.try_get("account")?),
+            agent: AgentId(row.try_get("id")?),
+            password: row.try_get("password")?,
+        }))
+    }
+
+    /// Stores a sign-in.
+    pub async fn insert_session(&self, session: &SessionRow, secret: &[u8; 32]) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO session (id, account, agent, secret, created_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(session.id.0)
+        .bind(session.account.0)
+        .bind(session.agent.0)
+        .bind(secret.as_slice())
+        .bind(session.created_at.0)
+        .bind(session.seen_at.0)
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// The sign-in with this secret, if it was active after the given time.
+    pub async fn session(&self, secret: &[u8; 32], active_after: Millis) -> Result<Option<SessionRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, account, agent, created_at, seen_at FROM session WHERE secret = $1 AND seen_at > $2",
+        )
+        .bind(secret.as_slice())
+        .bind(active_after.0)
+        .fetch_optional(&self.read)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(SessionRow {
+            id: SessionId(row.try_get("id")?),
+            account: AccountId(row.try_get("account")?),
+            agent: AgentId(row.try_get("agent")?),
+            created_at: Millis(row.try_get("created_at")?),
+            seen_at: Millis(row.try_get("seen_at")?),
+        }))
+    }
+
+    /// Notes activity of a sign-in.
+    pub async fn touch_session(&self, id: SessionId, now: Millis) -> Result<(), StoreError> {
+        sqlx::query("UPDATE session SET seen_at = $2 WHERE id = $1 AND seen_at < $2")
+            .bind(id.0)
+            .bind(now.0)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a sign-in, and its tokens with it.
+    pub async fn delete_session(&self, id: SessionId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM session WHERE id = $1").bind(id.0).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// Clears away sign-ins without activity since a time, and panels' tokens that ended before `now`.
+    pub async fn expire_sign_ins(&self, inactive_since: Millis, now: Millis) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM token WHERE session IS NOT NULL AND expires_at < $1")
+            .bind(now.0)
+            .execute(&self.write)
+            .await?;
+        sqlx::query("DELETE FROM session WHERE seen_at <= $1").bind(inactive_since.0).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// Stores a token.
+    pub async fn insert_token(&self, token: &TokenRow) -> Result<(), StoreError> {
+        let mut writer = self.write.acquire().await?;
+        super::account::insert_token(&mut writer, token).await
+    }
+
+    /// The token with this `tid`, revoked or not.
+    pub async fn token(&self, id: TokenId) -> Result<Option<TokenRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, account, agent, session, name, secret, created_at, expires_at, revoked_at FROM token WHERE id = $1",
+        )
+        .bind(id.0)
+        .fetch_optional(&self.read)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let secret: Vec<u8> = row.try_get("secret")?;
+        Ok(Some(TokenRow {
+            id: TokenId(row.try_get("id")?),
+            account: AccountId(row.try_get("account")?),
+            agent: AgentId(row.try_get("agent")?),
+            session: row.try_get::<Option<uuid::Uuid>, _>("session")?.map(SessionId),
+            name: row.try_get("name")?,
+            secret: secret
+                .try_into()
+                .map_err(|_| StoreError::Corrupt { what: "token", source: "its hash has another length".into() })?,
+            created_at: Millis(row.try_get("created_at")?),
+            expires_at: Millis(row.try_get("expires_at")?),
+            revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Millis),
+        }))
+    }
+
+    /// Withdraws a token.
+    pub async fn revoke_token(&self, id: TokenId, now: Millis) -> Result<(), StoreError> {
+        sqlx::query("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(id.0)
+            .bind(now.0)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+}
