@@ -47,9 +47,9 @@ pub(crate) fn test() -> Result<()> {
             workspace::run(workspace::cargo().args(["test", "--package", "cordboard-frontend", "--lib"]))
         })?;
     }
-    // One selection of packages for the server's binary and for all tests: another selection would unite other
-    // features, and Cargo would compile the same crates twice.
-    say::step("build the server for the journeys", || workspace::run(host("build").arg("--bins")))?;
+    // One selection of packages and targets for the server's binary and for all tests: another selection would unite
+    // other features, and Cargo would compile the same crates twice.
+    say::step("build the server and all tests", || workspace::run(host("build").args(["--bins", "--tests"])))?;
     say::step("tests and journeys", || workspace::run(host("test").arg("--no-fail-fast")))?;
     say::line(format!("all tests passed in {:.0} s", begun.elapsed().as_secs_f64()));
     Ok(())

@@ -1,0 +1,141 @@
+//! One baresip per call, with a configuration and ports of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+use tokio::process::Command;
+
+use crate::journey::Journey;
+use crate::process::{Program, last_lines};
+use crate::sound::Sound;
+use crate::wait::until;
+use crate::{port, tone, tools};
+
+/// G.711's sampling rate.
+const RATE: u32 = 8_000;
+/// The amplitude of its tone, of full scale.
+pub const TONE_AMPLITUDE: f64 = 0.5;
+/// UDP ports for its RTP.
+const RTP_PORTS: u16 = 20;
+
+/// A telephone in a call.
+#[derive(Debug)]
+pub struct Baresip {
+    program: Program,
+    folder: PathBuf,
+    /// Its SIP port.
+    pub sip: u16,
+}
+
+impl Baresip {
+    /// Dials a number at a server on loopback, as a caller with the given number, playing a tone of `hertz`.
+    pub fn dial(journey: &Journey, caller: &str, number: &str, server: u16, hertz: f64) -> Result<Self> {
+        let target = format!("/dial sip:{number}@127.0.0.1:{server}");
+        Self::start(journey, caller, hertz, "manual", &["-e", &target])
+    }
+
+    /// A telephone that answers every call at once.
+    pub fn answering(journey: &Journey, number: &str, hertz: f64) -> Result<Self> {
+        Self::start(journey, number, hertz, "auto", &[])
+    }
+
+    fn start(journey: &Journey, number: &str, hertz: f64, answer: &str, arguments: &[&str]) -> Result<Self> {
+        let sip = port::free()?;
+        let rtp = port::block(RTP_PORTS)?;
+        let folder = journey.scratch(&format!("phone-{sip}"))?;
+        let tone = folder.join("tone.wav");
+        Sound::tone(RATE, hertz, TONE_AMPLITUDE, tone::LONG).write(&tone)?;
+        let config = format!(
+            "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\nrtp_ports {}-{}\n\
+             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule stun.so\n\
+             module_app account.so\nmodule_app menu.so\n\
+             audio_source aufile,{}\nsnd_path {}\naudio_buffer 20-160\n",
+            rtp.start(),
+            rtp.end(),
+            modules()?.display(),
+            tone.display(),
+            folder.display(),
+        );
+        fs::write(folder.join("config"), config)?;
+        let account = format!(
+            "<sip:{number}@127.0.0.1:{sip};transport=udp>;regint=0;answermode={answer};audio_codecs=pcmu/8000/1\n"
+        );
+        fs::write(folder.join("accounts"), account)?;
+        let log = folder.join(format!("phone-{sip}.log"));
+        journey.watch_log(&log);
+        let mut command = Command::new(tools::baresip()?);
+        command.arg("-f").arg(&folder).args(arguments).current_dir(&folder);
+        let program = Program::start(&format!("the phone of {number}"), command, &log)?;
+        Ok(Self { program, folder, sip })
+    }
+
+    /// Waits until its call is answered.
+    pub async fn expect_answered(&self, limit: Duration) -> Result<()> {
+        self.expect_log("an answer to the phone", &["Call established", "call established"], limit).await
+    }
+
+    /// Waits until its call is over.
+    pub async fn expect_over(&self, limit: Duration) -> Result<()> {
+        self.expect_log("the end of the phone's call", &["session closed", "terminated", "Call with"], limit).await
+    }
+
+    /// Whether its call has been answered.
+    pub fn is_answered(&self) -> bool {
+        self.program.output().to_lowercase().contains("call established")
+    }
+
+    /// Hangs up and waits until its recordings are complete.
+    pub async fn hang_up(&self) -> Result<()> {
+        if self.program.ended()?.is_none() {
+            self.program.signal(Signal::INT)?;
+            self.program.wait(Duration::from_secs(10)).await?;
+        }
+        Ok(())
+    }
+
+    /// What it heard, to be asked for after [`Baresip::hang_up`].
+    pub fn heard(&self) -> Result<Sound> {
+        Sound::read(&self.recording("-dec.wav")?)
+    }
+
+    /// What it wrote so far.
+    pub fn output(&self) -> String {
+        self.program.output()
+    }
+
+    fn recording(&self, suffix: &str) -> Result<PathBuf> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(suffix) {
+                return Ok(path);
+            }
+        }
+        bail!("the phone left no recording; it said:\n{}", last_lines(&self.output(), 30))
+    }
+
+    async fn expect_log(&self, what: &str, words: &[&str], limit: Duration) -> Result<()> {
+        until(what, limit, async || {
+            let output = self.program.output();
+            ensure!(words.iter().any(|words| output.contains(words)), "it said:\n{}", last_lines(&output, 20));
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Where Debian and others put baresip's modules.
+fn modules() -> Result<&'static Path> {
+    [
+        "/usr/lib/baresip/modules",
+        "/usr/local/lib/baresip/modules",
+        "/usr/lib64/baresip/modules",
+        "/opt/homebrew/lib/baresip/modules",
+    ]
+    .map(Path::new)
+    .into_iter()
+    .find(|folder| folder.is_dir())
+    .context("baresip's modules are missing; install them with `sudo apt-get install -y baresip-core`")
+}

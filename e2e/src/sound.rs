@@ -1,0 +1,120 @@
+//! Sound as samples: made as tones, written and read as WAV, and coded as G.711 for SIPp.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "counts of samples and amplitudes of sound are far within all these types"
+)]
+
+use std::f64::consts::TAU;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+/// Samples of one channel.
+#[derive(Debug, Clone)]
+pub struct Sound {
+    /// Samples per second.
+    pub rate: u32,
+    /// Samples between -1 and 1.
+    pub samples: Vec<f32>,
+}
+
+impl Sound {
+    /// A sine of `hertz`, at `amplitude` of full scale.
+    pub fn tone(rate: u32, hertz: f64, amplitude: f64, length: Duration) -> Self {
+        let count = (length.as_secs_f64() * f64::from(rate)) as usize;
+        let step = TAU * hertz / f64::from(rate);
+        let samples = (0..count).map(|index| ((index as f64 * step).sin() * amplitude) as f32).collect();
+        Self { rate, samples }
+    }
+
+    /// Reads a WAV file; of several channels the first.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::read_channel(path, 0)
+    }
+
+    /// Reads one channel of a WAV file of 16-bit samples.
+    pub fn read_channel(path: &Path, channel: usize) -> Result<Self> {
+        let mut reader = hound::WavReader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let spec = reader.spec();
+        ensure!(channel < usize::from(spec.channels), "{} has {} channels", path.display(), spec.channels);
+        let mut samples = Vec::new();
+        for sample in reader.samples::<i16>().skip(channel).step_by(usize::from(spec.channels)) {
+            samples.push(f32::from(sample?) / 32_768.0);
+        }
+        Ok(Self { rate: spec.sample_rate, samples })
+    }
+
+    /// Writes a WAV file of 16-bit samples.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: self.rate,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut writer = hound::WavWriter::create(path, spec)?;
+        for sample in &self.samples {
+            writer.write_sample(linear(*sample))?;
+        }
+        writer.finalize()?;
+        Ok(())
+    }
+
+    /// Writes bare µ-law (ITU-T G.711), one byte a sample, as SIPp streams it.
+    pub fn write_ulaw(&self, path: &Path) -> Result<()> {
+        let bytes: Vec<u8> = self.samples.iter().map(|sample| ulaw(linear(*sample))).collect();
+        fs::write(path, bytes)?;
+        Ok(())
+    }
+
+    /// How long it plays.
+    pub fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.rate))
+    }
+}
+
+fn linear(sample: f32) -> i16 {
+    (sample.clamp(-1.0, 1.0) * 32_767.0) as i16
+}
+
+/// ITU-T G.711, µ-law: sign, 3 bits of segment, 4 bits within it, all inverted.
+fn ulaw(sample: i16) -> u8 {
+    const BIAS: i32 = 132;
+    const CLIP: i32 = 32_635;
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    let magnitude = i32::from(sample).abs().min(CLIP) + BIAS;
+    let segment = (magnitude >> 7).ilog2().min(7) as u8;
+    let step = ((magnitude >> (segment + 3)) & 0x0f) as u8;
+    !(sign | (segment << 4) | step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g711_has_its_known_values() {
+        assert_eq!(ulaw(0), 0xff);
+        assert_eq!(ulaw(-1), 0x7f);
+        assert_eq!(ulaw(32_767), 0x80);
+        assert_eq!(ulaw(-32_768), 0x00);
+    }
+
+    #[test]
+    fn a_written_sound_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tone.wav");
+        let tone = Sound::tone(8_000, 440.0, 0.5, Duration::from_millis(100));
+
+        tone.write(&path).unwrap();
+        let read = Sound::read(&path).unwrap();
+
+        assert_eq!((read.rate, read.samples.len(), read.length()), (8_000, 800, Duration::from_millis(100)));
+        assert!(tone.samples.iter().zip(&read.samples).all(|(one, other)| (one - other).abs() < 0.001));
+    }
+}
