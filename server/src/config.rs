@@ -5,8 +5,10 @@ mod file;
 mod limits;
 
 use std::fmt;
+use std::fs::DirBuilder;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -179,6 +181,14 @@ impl Config {
         }
         self.limits.check()
     }
+}
+
+/// Makes the data folder, for the owner only: it holds keys, recordings and personal data.
+pub fn create_data_dir(path: &Path) -> Result<(), ConfigError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| ConfigError::Value {
+        setting: "data-dir",
+        reason: format!("cannot make the folder {}: {error}", path.display()),
+    })
 }
 
 fn check_origin(setting: &'static str, url: &str) -> Result<(), ConfigError> {

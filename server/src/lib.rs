@@ -5,3 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod keys;
 pub mod store;
+pub mod demo;
+pub mod password;
+pub mod rights;
+pub mod telemetry;
