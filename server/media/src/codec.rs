@@ -1,4 +1,11 @@
 //! G.711: the two codecs of the telephone network, and the way from one to the other.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "bit fields of a byte, cut out by masks; constant functions have no fallible conversions, and the tests go \
+              through every byte and every sample"
+)]
 
 /// A codec of a leg. Both are 8 kHz, one byte a sample (ITU-T G.711, RFC 3551 §4.5.14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

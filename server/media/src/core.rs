@@ -1,11 +1,30 @@
 //! The media core: legs, who hears whom, and what is recorded.
 
+mod commands;
+mod peers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cordboard_shared::id::LegId;
+use cordboard_shared::id::{LegId, RecordingId};
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use crate::{Command, Output};
+use crate::demux::Demux;
+use crate::event::RecordEnd;
+use crate::leg::{Content, Heard, Leg, Line, Packet};
+use crate::packet::RtpPacket;
+use crate::peer::{PeerFactory, PeerOutput};
+use crate::recorder::Recorder;
+use crate::stream::OutStream;
+use crate::timer::Timers;
+use crate::{Command, Event, Output};
+
+/// How often a leg's counters are told.
+const STATS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a core has to know from the start.
 #[derive(Debug, Clone)]
@@ -14,6 +33,14 @@ pub struct CoreConfig {
     pub candidates: Vec<SocketAddr>,
     /// Seeds stream identifiers, first sequence numbers and timestamps. Fresh randomness in the product.
     pub seed: [u8; 32],
+}
+
+/// Why a core cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The cryptography refused.
+    #[error("no DTLS certificate could be made")]
+    Certificate,
 }
 
 /// What goes into a core.
@@ -50,24 +77,221 @@ pub enum Input<'a> {
     Timeout,
 }
 
+/// Why the core wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wake {
+    /// A browser connection has something to do.
+    Peer(LegId),
+    /// The next 20 ms of what a leg hears.
+    Frame(LegId),
+    /// A piece of a recording is due.
+    Recorder(RecordingId),
+    /// The counters of a leg are due.
+    Stats(LegId),
+}
+
 /// Carries the audio of all calls. Knows no socket, no clock and no file.
 pub struct MediaCore {
-    _config: CoreConfig,
+    random: ChaCha12Rng,
+    peers: PeerFactory,
+    demux: Demux,
+    legs: BTreeMap<LegId, Leg>,
+    /// Who listens to a leg.
+    listeners: BTreeMap<LegId, BTreeSet<LegId>>,
+    recorders: BTreeMap<RecordingId, Recorder>,
+    /// Which recordings a leg has.
+    taps: BTreeMap<LegId, BTreeSet<RecordingId>>,
+    timers: Timers<Wake>,
+    /// Packets that arrived and were not yet passed on.
+    heard: VecDeque<Heard>,
+    peer_outputs: Vec<PeerOutput>,
+    outputs: VecDeque<Output>,
 }
 
 impl MediaCore {
     /// A core without legs.
-    pub fn new(config: CoreConfig) -> Self {
-        Self { _config: config }
+    pub fn new(config: CoreConfig) -> Result<Self, CoreError> {
+        Ok(Self {
+            random: ChaCha12Rng::from_seed(config.seed),
+            peers: PeerFactory::new(config.candidates).ok_or(CoreError::Certificate)?,
+            demux: Demux::default(),
+            legs: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            recorders: BTreeMap::new(),
+            taps: BTreeMap::new(),
+            timers: Timers::new(),
+            heard: VecDeque::new(),
+            peer_outputs: Vec::new(),
+            outputs: VecDeque::new(),
+        })
     }
 
     /// Takes one input. [`Self::poll_output`] must then be called until it gives [`Output::Timeout`].
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
-        let _ = (now, input);
+        match input {
+            Input::WebRtc { from, bytes } => self.receive_webrtc(now, from, bytes),
+            Input::Rtp { leg, from, bytes } => self.receive_rtp(now, leg, from, bytes),
+            Input::Rtcp { .. } => {}
+            Input::Command(command) => self.command(now, command),
+            Input::Timeout => self.timeout(now),
+        }
+        while let Some(heard) = self.heard.pop_front() {
+            self.pass_on(now, &heard);
+        }
     }
 
     /// The next thing to do; [`Output::Timeout`] when there is nothing for now.
     pub fn poll_output(&mut self) -> Output {
-        Output::Timeout(None)
+        self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(self.timers.next()))
+    }
+
+    /// The number of legs, of both kinds.
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        while let Some(wake) = self.timers.pop_due(now) {
+            match wake {
+                Wake::Peer(leg) => self.with_peer(now, leg, |peer, out| peer.timeout(now, out)),
+                Wake::Frame(leg) => self.make_frame(now, leg),
+                Wake::Recorder(recording) => self.give_recorded(now, recording),
+                Wake::Stats(leg) => {
+                    self.tell_stats(leg);
+                    self.timers.set(Wake::Stats(leg), Some(now + STATS_INTERVAL));
+                }
+            }
+        }
+    }
+
+    fn receive_rtp(&mut self, now: Instant, leg: LegId, from: SocketAddr, bytes: &[u8]) {
+        let Some(found) = self.legs.get_mut(&leg) else { return };
+        let heard = found.receive_rtp(now, from, bytes);
+        if let Some(heard) = heard {
+            // Its address may only now be known.
+            if found.next_frame().is_none() {
+                found.start_frames(now);
+                self.timers.set(Wake::Frame(leg), found.next_frame());
+            }
+            self.heard.push_back(heard);
+        }
+    }
+
+    /// A packet of a leg goes to its listeners and recorders.
+    fn pass_on(&mut self, now: Instant, heard: &Heard) {
+        let Some(leg) = self.legs.get_mut(&heard.leg) else { return };
+        if leg.is_first_audio(heard) {
+            self.outputs.push_back(Output::Event(Event::FirstAudio { leg: heard.leg }));
+        }
+        // Detected behind a closed gate too, so that opening it in the middle of a press does not count half of it.
+        let digit = leg.detect_digit(heard);
+        if !leg.gate_open {
+            return;
+        }
+        if let Some(digit) = digit {
+            self.outputs.push_back(Output::Event(Event::Digit { leg: heard.leg, digit }));
+        }
+        if let Content::Audio(codec, payload) = &heard.content {
+            for recording in self.taps.get(&heard.leg).into_iter().flatten() {
+                if let Some(recorder) = self.recorders.get_mut(recording) {
+                    recorder.push(now, heard.position.epoch, heard.timestamp, codec.decode_all(payload));
+                }
+            }
+        }
+        let listeners: Vec<LegId> = self.listeners.get(&heard.leg).into_iter().flatten().copied().collect();
+        for listener in listeners {
+            let Some(leg) = self.legs.get_mut(&listener) else { continue };
+            let packet = leg.forward(now, heard);
+            self.timers.set(Wake::Frame(listener), leg.next_frame());
+            if let Some(packet) = packet {
+                self.send(now, listener, &packet);
+            }
+        }
+    }
+
+    fn make_frame(&mut self, now: Instant, leg: LegId) {
+        let Some(found) = self.legs.get_mut(&leg) else { return };
+        let frame = found.frame(now);
+        self.timers.set(Wake::Frame(leg), found.next_frame());
+        if let Some(packet) = frame.packet {
+            self.send(now, leg, &packet);
+        }
+        if let Some(play) = frame.finished {
+            self.outputs.push_back(Output::Event(Event::PlayFinished { leg, play }));
+        }
+    }
+
+    fn send(&mut self, now: Instant, leg: LegId, packet: &Packet) {
+        let Some(found) = self.legs.get_mut(&leg) else { return };
+        found.sent += 1;
+        match &mut found.line {
+            Line::Rtp(line) => {
+                let Some(to) = line.agreed.as_ref().and_then(|(_, lock)| lock.destination()) else { return };
+                #[expect(clippy::cast_possible_truncation, reason = "the wire has the low 16 bits")]
+                let sequence = packet.slot.sequence as u16;
+                let bytes = RtpPacket {
+                    marker: packet.slot.marker,
+                    payload_type: packet.payload_type,
+                    sequence,
+                    timestamp: packet.slot.timestamp,
+                    ssrc: line.ssrc,
+                    payload: &packet.payload,
+                }
+                .to_bytes();
+                self.outputs.push_back(Output::Rtp { leg, to, bytes });
+            }
+            Line::Peer(_) => self.with_peer(now, leg, |peer, out| peer.send(now, packet, out)),
+        }
+    }
+
+    fn give_recorded(&mut self, now: Instant, recording: RecordingId) {
+        let Some(recorder) = self.recorders.get_mut(&recording) else { return };
+        let piece = recorder.give(now);
+        if !piece.samples.is_empty() {
+            self.outputs.push_back(Output::Event(Event::RecordedFrames { recording, samples: piece.samples }));
+        }
+        match piece.end {
+            Some(why) => self.end_recording(now, recording, why),
+            None => self.timers.set(Wake::Recorder(recording), Some(recorder.deadline())),
+        }
+    }
+
+    fn end_recording(&mut self, now: Instant, recording: RecordingId, why: RecordEnd) {
+        let Some(mut recorder) = self.recorders.remove(&recording) else { return };
+        self.timers.set(Wake::Recorder(recording), None);
+        if let Some(taps) = self.taps.get_mut(&recorder.leg) {
+            taps.remove(&recording);
+            if taps.is_empty() {
+                self.taps.remove(&recorder.leg);
+            }
+        }
+        if matches!(why, RecordEnd::Stopped | RecordEnd::LegGone) {
+            let samples = recorder.finish(now);
+            if !samples.is_empty() {
+                self.outputs.push_back(Output::Event(Event::RecordedFrames { recording, samples }));
+            }
+        }
+        self.outputs.push_back(Output::Event(Event::RecordFinished { recording, ms: recorder.ms(), why }));
+    }
+
+    fn tell_stats(&mut self, leg: LegId) {
+        if let Some(found) = self.legs.get(&leg) {
+            self.outputs.push_back(Output::Event(Event::Stats { leg, stats: found.stats() }));
+        }
+    }
+
+    fn new_stream(&mut self) -> OutStream {
+        let sequence = self.random.next_u32();
+        OutStream::new((sequence >> 16) as u16, self.random.next_u32())
+    }
+}
+
+#[cfg(test)]
+impl MediaCore {
+    /// Nothing is left of any leg.
+    fn assert_empty(&self) {
+        assert!(self.legs.is_empty() && self.listeners.is_empty() && self.recorders.is_empty());
+        assert!(self.taps.is_empty() && self.heard.is_empty());
+        assert!(self.timers.is_empty() && self.demux.is_empty());
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::FRAME_SAMPLES;
-
 /// Keys in the order of their event numbers (RFC 4733 §3.2).
 const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 
@@ -72,7 +70,7 @@ impl DigitDetector {
             }
             // RFC 4733 §2.5.1.3: a press too long for the duration field goes on as a further segment.
             let continues = !last.end && last.event == event.event && last.duration == u16::MAX;
-            if continues && later <= u32::from(u16::MAX) {
+            if continues && u16::try_from(later).is_ok() {
                 self.last = Some((timestamp, event));
                 return None;
             }
@@ -107,6 +105,8 @@ pub(crate) struct DigitSender {
 }
 
 impl DigitSender {
+    /// Samples in a frame.
+    const FRAME: u16 = 160;
     const HELD_FRAMES: u16 = 8;
     const END_FRAMES: u16 = 3;
     const PAUSE_FRAMES: u16 = 4;
@@ -136,7 +136,7 @@ impl DigitSender {
         let whole = Self::HELD_FRAMES + Self::END_FRAMES + Self::PAUSE_FRAMES;
         self.current = (after < whole).then_some((event, after));
         let held = after.min(Self::HELD_FRAMES);
-        let duration = held * u16::try_from(FRAME_SAMPLES).unwrap_or(160);
+        let duration = held * Self::FRAME;
         let end = after > Self::HELD_FRAMES;
         let payload = DtmfEvent { event, end, duration };
         Some(match frame {

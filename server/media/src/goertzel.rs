@@ -1,4 +1,5 @@
 //! Measures single frequencies in recorded sound: the ears of the tests.
+#![expect(clippy::cast_precision_loss, reason = "a count of samples, far below 2^52")]
 
 use crate::{FRAME_SAMPLES, SAMPLE_RATE};
 

@@ -8,25 +8,25 @@ pub mod clip;
 pub mod codec;
 pub mod command;
 pub mod core;
+mod demux;
 pub mod dtmf;
 pub mod event;
 pub mod goertzel;
-// mod leg;
+mod leg;
 pub mod packet;
-// mod peer;
-// mod player;
-// mod recorder;
-// mod rtp_leg;
-// mod source_lock;
-// mod stream;
-// mod timer;
+mod peer;
+mod receive;
+mod recorder;
+mod source_lock;
+mod stream;
+mod timer;
 pub mod tone;
 
 pub use clip::{Clip, ClipError};
 pub use codec::Codec;
 pub use command::{Command, PlayId, RtpParams, Source};
 pub use cordboard_shared::id::{LegId, RecordingId};
-pub use core::{CoreConfig, Input, MediaCore};
+pub use core::{CoreConfig, CoreError, Input, MediaCore};
 pub use event::{AudioStats, Event, Output, RecordEnd};
 
 /// Samples per second of everything here: G.711 and the telephone network know no other rate.

@@ -1,4 +1,5 @@
 //! Sounds that are computed instead of shipped: beep, ringback, music on hold.
+#![expect(clippy::cast_precision_loss, reason = "a count of samples, far below 2^52")]
 
 use std::f64::consts::TAU;
 

@@ -1,0 +1,8 @@
+//! The core with phones and browsers around it, joined by a network in memory on a clock of its own.
+
+mod bench;
+mod bridge;
+mod hostile;
+mod play;
+mod record;
+mod webrtc;

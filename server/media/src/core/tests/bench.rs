@@ -1,0 +1,385 @@
+//! Phones and browsers for the tests: each says a tone and keeps what it hears.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::format::{Codec as RtcCodec, FormatParams};
+use str0m::media::{Direction, Frequency, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpWrite;
+use str0m::{Candidate, Rtc, RtcConfig};
+
+use crate::core::{CoreConfig, Input, MediaCore};
+use crate::dtmf::DtmfEvent;
+use crate::packet::RtpPacket;
+use crate::tone::sine;
+use crate::{Codec, Command, Event, LegId, Output, RtpParams, Source};
+
+pub(super) const CALLER: LegId = LegId::demo(1);
+pub(super) const AGENT: LegId = LegId::demo(2);
+pub(super) const THIRD: LegId = LegId::demo(3);
+pub(super) const SERVER: &str = "192.0.2.1:8082";
+
+/// What a tone is sent at.
+pub(super) const LEVEL: f64 = 16_384.0;
+
+pub(super) struct Bench {
+    pub(super) core: MediaCore,
+    pub(super) start: Instant,
+    pub(super) now: Instant,
+    pub(super) phones: BTreeMap<LegId, Phone>,
+    pub(super) browsers: BTreeMap<LegId, Browser>,
+    /// Events and when they came, in milliseconds since the start.
+    pub(super) events: Vec<(u64, Event)>,
+    pub(super) recorded: Vec<i16>,
+}
+
+/// A phone that speaks plain RTP.
+pub(super) struct Phone {
+    pub(super) address: SocketAddr,
+    pub(super) codec: Codec,
+    pub(super) tone: Option<f64>,
+    pub(super) got: Vec<Got>,
+    pub(super) sequence: u16,
+    pub(super) timestamp: u32,
+    next: Instant,
+    phase: usize,
+}
+
+/// One packet that arrived at a phone.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Got {
+    pub(super) ms: u64,
+    pub(super) payload_type: u8,
+    pub(super) sequence: u16,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
+    pub(super) payload: Vec<u8>,
+}
+
+/// A browser: a str0m peer in full ICE, as Chrome is.
+pub(super) struct Browser {
+    pub(super) address: SocketAddr,
+    pub(super) tone: Option<f64>,
+    pub(super) heard: Vec<i16>,
+    pub(super) keys: Vec<DtmfEvent>,
+    pub(super) connected: bool,
+    pub(super) rtc: Rtc,
+    pub(super) pending: Option<SdpPendingOffer>,
+    pub(super) mid: Mid,
+    pub(super) sequence: u64,
+    pub(super) timestamp: u32,
+    /// Every datagram it ever sent.
+    pub(super) sent: Vec<Vec<u8>>,
+    timeout: Instant,
+    next: Instant,
+    phase: usize,
+}
+
+/// The core's addresses in these tests.
+pub(super) fn config() -> CoreConfig {
+    CoreConfig { candidates: vec![SERVER.parse().unwrap()], seed: [7; 32] }
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            core: MediaCore::new(config()).unwrap(),
+            start: now,
+            now,
+            phones: BTreeMap::new(),
+            browsers: BTreeMap::new(),
+            events: Vec::new(),
+            recorded: Vec::new(),
+        }
+    }
+
+    /// Two phones that hear each other and say 440 and 1000 Hz.
+    pub(super) fn two_phones(codecs: [Codec; 2]) -> Self {
+        let mut bench = Self::new();
+        bench.add_phone(CALLER, codecs[0], 440.0);
+        bench.add_phone(AGENT, codecs[1], 1_000.0);
+        bench.join(CALLER, AGENT);
+        bench
+    }
+
+    pub(super) fn add_phone(&mut self, leg: LegId, codec: Codec, tone: f64) {
+        let address = SocketAddr::from(([198, 51, 100, 1], 4_000 + u16::try_from(self.phones.len()).unwrap() * 2));
+        let phone = Phone {
+            address,
+            codec,
+            tone: Some(tone),
+            got: Vec::new(),
+            sequence: 65_500,
+            timestamp: 0xffff_f000,
+            next: self.now,
+            phase: 0,
+        };
+        self.phones.insert(leg, phone);
+        self.command(Command::AddRtp { leg, params: Some(params(address, codec)) });
+    }
+
+    /// A browser that says this tone and is connected; its gate is open.
+    pub(super) fn add_browser(&mut self, leg: LegId, codecs: &[Codec], tone: f64) {
+        let sdp = self.offer(leg, codecs, tone);
+        self.command(Command::PeerOffer { leg, sdp });
+        self.run(1_000);
+        assert!(self.browsers[&leg].connected, "no DTLS within a second: {:?}", self.events);
+        self.command(Command::Gate { leg, open: true });
+    }
+
+    /// Makes a browser and its offer.
+    pub(super) fn offer(&mut self, leg: LegId, codecs: &[Codec], tone: f64) -> String {
+        let address = SocketAddr::from(([203, 0, 113, 5], 50_000 + u16::try_from(self.browsers.len()).unwrap()));
+        let mut config = RtcConfig::new()
+            .set_crypto_provider(Arc::new(str0m::crypto::from_feature_flags()))
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_pcmu(codecs.contains(&Codec::Pcmu), false)
+            .enable_pcma(codecs.contains(&Codec::Pcma), false)
+            .enable_opus(true, false);
+        let keys = FormatParams::parse_line("0-15");
+        config.codec_config().add_config(126.into(), None, RtcCodec::Tele, Frequency::EIGHT_KHZ, None, keys);
+        let mut rtc = config.build(self.now);
+        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        let mut change = rtc.sdp_api();
+        let mid = change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let (offer, pending) = change.apply().unwrap();
+        let browser = Browser {
+            address,
+            tone: Some(tone),
+            heard: Vec::new(),
+            keys: Vec::new(),
+            connected: false,
+            rtc,
+            pending: Some(pending),
+            mid,
+            sequence: 1_000,
+            timestamp: 77,
+            sent: Vec::new(),
+            timeout: self.now,
+            next: self.now,
+            phase: 0,
+        };
+        self.browsers.insert(leg, browser);
+        offer.to_sdp_string()
+    }
+
+    pub(super) fn join(&mut self, one: LegId, other: LegId) {
+        self.command(Command::Hear { leg: one, source: Source::Leg(other) });
+        self.command(Command::Hear { leg: other, source: Source::Leg(one) });
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        self.input(Input::Command(command));
+    }
+
+    pub(super) fn input(&mut self, input: Input<'_>) {
+        self.core.handle_input(self.now, input);
+        self.drain();
+    }
+
+    /// Milliseconds since the start.
+    pub(super) fn ms(&self) -> u64 {
+        u64::try_from((self.now - self.start).as_millis()).unwrap()
+    }
+
+    /// Lets time pass.
+    pub(super) fn run(&mut self, ms: u64) {
+        let until = self.now + Duration::from_millis(ms);
+        loop {
+            let core = match self.core.poll_output() {
+                Output::Timeout(at) => at,
+                other => panic!("not drained: {other:?}"),
+            };
+            let phones = self.phones.values().filter(|phone| phone.tone.is_some()).map(|phone| phone.next);
+            let browsers = self.browsers.values().map(Browser::due);
+            let next = phones.chain(browsers).chain(core).min().filter(|next| *next <= until);
+            let Some(next) = next else { break };
+            self.now = self.now.max(next);
+            if core.is_some_and(|at| at <= self.now) {
+                self.input(Input::Timeout);
+            }
+            self.phones_speak();
+            self.browsers_speak();
+        }
+        self.now = until;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.events.clear();
+        self.recorded.clear();
+        self.phones.values_mut().for_each(|phone| phone.got.clear());
+        self.browsers.values_mut().for_each(|browser| browser.heard.clear());
+    }
+
+    pub(super) fn has_event(&self, wanted: &Event) -> bool {
+        self.events.iter().any(|(_, event)| event == wanted)
+    }
+
+    fn phones_speak(&mut self) {
+        for leg in self.phones.keys().copied().collect::<Vec<_>>() {
+            let phone = self.phones.get_mut(&leg).unwrap();
+            let Some(tone) = phone.tone.filter(|_| phone.next <= self.now) else { continue };
+            let payload = phone.codec.encode_all(&tone_at(tone, &mut phone.phase));
+            phone.next += Duration::from_millis(20);
+            let from = phone.address;
+            let bytes = phone.packet(phone.codec.static_payload_type(), &payload);
+            phone.timestamp = phone.timestamp.wrapping_add(160);
+            self.input(Input::Rtp { leg, from, bytes: &bytes });
+        }
+    }
+
+    fn browsers_speak(&mut self) {
+        for leg in self.browsers.keys().copied().collect::<Vec<_>>() {
+            let browser = self.browsers.get_mut(&leg).unwrap();
+            if browser.due() > self.now {
+                continue;
+            }
+            browser.rtc.handle_input(str0m::Input::Timeout(self.now)).unwrap();
+            let mut sent = browser.drain();
+            if browser.connected && browser.tone.is_some() && browser.next <= self.now {
+                browser.next = self.now + Duration::from_millis(20);
+                let samples = tone_at(browser.tone.unwrap(), &mut browser.phase);
+                let (codec, payload_type) = browser.codec();
+                browser.write(self.now, payload_type, &codec.encode_all(&samples), false);
+                browser.timestamp += 160;
+                sent.extend(browser.drain());
+            }
+            let from = browser.address;
+            for bytes in sent {
+                self.input(Input::WebRtc { from, bytes: &bytes });
+            }
+        }
+    }
+
+    pub(super) fn drain(&mut self) {
+        loop {
+            match self.core.poll_output() {
+                Output::Timeout(_) => return,
+                Output::Event(Event::Stats { .. }) => {}
+                Output::Event(Event::RecordedFrames { samples, .. }) => self.recorded.extend(samples),
+                Output::Event(event) => self.on_event(event),
+                Output::Rtp { leg, to, bytes } => {
+                    let ms = self.ms();
+                    let Some(phone) = self.phones.get_mut(&leg) else { continue };
+                    if phone.address == to {
+                        let packet = RtpPacket::parse(&bytes).unwrap();
+                        phone.got.push(Got {
+                            ms,
+                            payload_type: packet.payload_type,
+                            sequence: packet.sequence,
+                            timestamp: packet.timestamp,
+                            marker: packet.marker,
+                            payload: packet.payload.to_vec(),
+                        });
+                    }
+                }
+                Output::WebRtc { to, bytes } => {
+                    let Some(browser) = self.browsers.values_mut().find(|browser| browser.address == to) else {
+                        continue;
+                    };
+                    browser.receive(self.now, &bytes);
+                    let from = browser.address;
+                    for bytes in browser.drain() {
+                        self.core.handle_input(self.now, Input::WebRtc { from, bytes: &bytes });
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        if let Event::PeerAnswer { leg, sdp } = &event
+            && let Some(browser) = self.browsers.get_mut(leg)
+            && let Some(pending) = browser.pending.take()
+        {
+            let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
+            browser.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+            browser.timeout = self.now;
+        }
+        self.events.push((self.ms(), event));
+    }
+}
+
+impl Phone {
+    /// A packet with the next sequence number and the current timestamp.
+    pub(super) fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
+        let sequence = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
+        RtpPacket { marker: false, payload_type, sequence, timestamp: self.timestamp, ssrc: 0xabc, payload }.to_bytes()
+    }
+
+    /// What it played, lost packets left out.
+    pub(super) fn heard(&self) -> Vec<i16> {
+        self.got
+            .iter()
+            .filter(|got| got.payload_type == self.codec.static_payload_type())
+            .flat_map(|got| self.codec.decode_all(&got.payload))
+            .collect()
+    }
+}
+
+impl Browser {
+    fn due(&self) -> Instant {
+        if self.connected && self.tone.is_some() { self.timeout.min(self.next) } else { self.timeout }
+    }
+
+    fn codec(&self) -> (Codec, u8) {
+        let media = self.rtc.media(self.mid).unwrap();
+        let types: Vec<u8> = media.remote_pts().iter().map(|payload_type| **payload_type).collect();
+        if types.contains(&0) { (Codec::Pcmu, 0) } else { (Codec::Pcma, 8) }
+    }
+
+    pub(super) fn write(&mut self, now: Instant, payload_type: u8, payload: &[u8], marker: bool) {
+        let write = RtpWrite::new(payload_type.into(), self.sequence.into(), self.timestamp, now, payload);
+        self.sequence += 1;
+        self.rtc.direct_api().stream_tx_by_mid(self.mid, None).unwrap().write_rtp(write.marker(marker));
+        self.rtc.handle_input(str0m::Input::Timeout(now)).unwrap();
+    }
+
+    pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) {
+        let to = self.address;
+        let Ok(receive) = Receive::new(Protocol::Udp, SERVER.parse().unwrap(), to, bytes) else { return };
+        self.rtc.handle_input(str0m::Input::Receive(now, receive)).unwrap();
+    }
+
+    pub(super) fn drain(&mut self) -> Vec<Vec<u8>> {
+        let mut sent = Vec::new();
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                str0m::Output::Timeout(at) => {
+                    self.timeout = at;
+                    self.sent.extend(sent.iter().cloned());
+                    return sent;
+                }
+                str0m::Output::Transmit(transmit) => sent.push(transmit.contents.to_vec()),
+                str0m::Output::Event(str0m::Event::Connected) => self.connected = true,
+                str0m::Output::Event(str0m::Event::RtpPacket(packet)) => match *packet.header.payload_type {
+                    0 => self.heard.extend(Codec::Pcmu.decode_all(&packet.payload)),
+                    8 => self.heard.extend(Codec::Pcma.decode_all(&packet.payload)),
+                    126 => self.keys.extend(DtmfEvent::parse(&packet.payload)),
+                    other => panic!("payload type {other} was not agreed on"),
+                },
+                str0m::Output::Event(_) => {}
+            }
+        }
+    }
+}
+
+pub(super) fn params(remote: SocketAddr, codec: Codec) -> RtpParams {
+    RtpParams { remote, codec, payload_type: codec.static_payload_type(), dtmf: Some(101) }
+}
+
+/// The next 20 ms of a steady tone.
+fn tone_at(frequency: f64, phase: &mut usize) -> Vec<i16> {
+    // All tones of the tests fit a whole number of times into a second.
+    let second = sine(frequency, 1_000, LEVEL);
+    let samples = second[*phase..*phase + 160].to_vec();
+    *phase = (*phase + 160) % second.len();
+    samples
+}

@@ -1,0 +1,79 @@
+//! Deadlines with their reasons, the earliest first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+/// At most one deadline for each key.
+#[derive(Debug)]
+pub(crate) struct Timers<K> {
+    by_time: BTreeSet<(Instant, K)>,
+    by_key: BTreeMap<K, Instant>,
+}
+
+impl<K: Ord + Copy> Timers<K> {
+    pub(crate) fn new() -> Self {
+        Self { by_time: BTreeSet::new(), by_key: BTreeMap::new() }
+    }
+
+    /// Sets, moves or (with `None`) takes away the deadline of a key.
+    pub(crate) fn set(&mut self, key: K, at: Option<Instant>) {
+        let before = match at {
+            Some(at) => self.by_key.insert(key, at),
+            None => self.by_key.remove(&key),
+        };
+        if before == at {
+            return;
+        }
+        if let Some(before) = before {
+            self.by_time.remove(&(before, key));
+        }
+        if let Some(at) = at {
+            self.by_time.insert((at, key));
+        }
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the earliest deadline that is reached.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
+        let (at, key) = *self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.set(key, None);
+        Some(key)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_key.is_empty() && self.by_time.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn gives_the_earliest_first_and_forgets_what_was_moved() {
+        let start = Instant::now();
+        let at = |ms| Some(start + Duration::from_millis(ms));
+        let mut timers = Timers::new();
+        timers.set('a', at(30));
+        timers.set('b', at(20));
+        timers.set('a', at(10));
+        timers.set('c', at(5));
+        timers.set('c', None);
+
+        assert_eq!(timers.next(), at(10));
+        assert_eq!(timers.pop_due(start), None);
+        let now = start + Duration::from_millis(20);
+        assert_eq!([timers.pop_due(now), timers.pop_due(now), timers.pop_due(now)], [Some('a'), Some('b'), None]);
+        assert!(timers.is_empty());
+    }
+}
