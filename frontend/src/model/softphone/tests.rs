@@ -1,0 +1,266 @@
+//! The telephone of one tab, driven frame by frame.
+
+use super::*;
+use crate::model::log::tests::call as call_view;
+use crate::model::roster::tests::ASHA;
+
+const OFFER: OfferId = OfferId::demo(7);
+const NOW: Millis = Millis(1_000);
+
+fn uid() -> CallId {
+    call_view(1_000).uid
+}
+
+fn ring() -> Ring {
+    Ring {
+        offer: OFFER,
+        call: uid(),
+        from: Pii("+442079460199".to_owned()),
+        name: None,
+        department: None,
+        waited_ms: 0,
+        why: "first in order".to_owned(),
+        ring_ms: 25_000,
+        lease_ms: 3_000,
+    }
+}
+
+fn live(state: CallState) -> LiveCall {
+    let mut call = call_view(1_000);
+    call.state = state;
+    call.agent = Some(ASHA);
+    LiveCall { call, media: MediaState::Open, muted: false, peer: Pii(String::new()), quality: None }
+}
+
+fn phone(leader: bool) -> Softphone {
+    let mut phone = Softphone::default();
+    phone.handle_input(NOW, Input::SignedIn(ASHA));
+    phone.handle_input(NOW, Input::LeaderChanged(leader));
+    phone
+}
+
+/// What it does, without what it says.
+fn feed(phone: &mut Softphone, now: Millis, input: Input) -> Vec<Output> {
+    phone.handle_input(now, input);
+    let mut outputs = Vec::new();
+    while let Some(output) = phone.poll_output() {
+        match output {
+            Output::Tell(_) | Output::Alert(_) | Output::Notify(_) | Output::EndNotice => {}
+            Output::Sound(..)
+            | Output::Silence
+            | Output::Acknowledge(_)
+            | Output::OpenPeer(_)
+            | Output::ClosePeer
+            | Output::OpenMicrophone
+            | Output::AttachMicrophone(_)
+            | Output::EnableMicrophone(_)
+            | Output::SendAnswer(_)
+            | Output::SendDecline(_)
+            | Output::SendPress(..) => outputs.push(output),
+        }
+    }
+    outputs
+}
+
+fn rang(phone: &mut Softphone) -> Vec<Output> {
+    feed(phone, NOW, Input::Rang(Box::new(ring())))
+}
+
+fn connected(phone: &mut Softphone) {
+    rang(phone);
+    feed(phone, NOW, Input::PeerOffered(uid()));
+    feed(phone, NOW, Input::AnswerPressed(OFFER));
+    feed(phone, NOW, Input::AnswerTaken(OFFER));
+    feed(phone, NOW, Input::PeerReady(uid()));
+    feed(phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected))));
+}
+
+#[test]
+fn the_leader_sounds_and_connects_and_acknowledges_once_it_is_heard() {
+    let mut phone = phone(true);
+
+    assert_eq!(rang(&mut phone), [Output::Sound(OFFER, 3_000), Output::OpenPeer(uid())]);
+    assert_eq!(feed(&mut phone, NOW, Input::RingerSounds(OFFER)), [Output::Acknowledge(OFFER)]);
+    assert_eq!(phone.incoming().unwrap().ends_at, Millis(26_000));
+}
+
+#[test]
+fn another_tab_shows_the_call_and_stays_silent() {
+    let mut phone = phone(false);
+
+    assert_eq!(rang(&mut phone), []);
+    assert!(phone.incoming().is_some());
+    assert_eq!(feed(&mut phone, NOW, Input::RingerSounds(OFFER)), []);
+}
+
+#[test]
+fn a_tab_that_becomes_leader_while_it_rings_takes_over_the_ringer() {
+    let mut phone = phone(false);
+    rang(&mut phone);
+
+    let outputs = feed(&mut phone, NOW, Input::LeaderChanged(true));
+
+    assert_eq!(outputs, [Output::Sound(OFFER, 3_000), Output::OpenPeer(uid())]);
+}
+
+#[test]
+fn without_a_fresh_lease_the_ringer_stops_by_itself() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+
+    assert_eq!(feed(&mut phone, Millis(2_000), Input::LeaseRenewed(OFFER, 3_000)), [Output::Sound(OFFER, 3_000)]);
+    assert_eq!(phone.deadline(), Some(Millis(5_000)));
+    assert_eq!(feed(&mut phone, Millis(5_000), Input::Timeout), [Output::Silence]);
+    assert_eq!(feed(&mut phone, Millis(5_100), Input::LeaseRenewed(OFFER, 3_000)), []);
+    assert!(!phone.sounds(Millis(5_100)));
+}
+
+#[test]
+fn answer_waits_for_the_offer_of_the_sound_connection() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+
+    assert_eq!(feed(&mut phone, NOW, Input::AnswerPressed(OFFER)), [Output::OpenMicrophone]);
+    assert_eq!(feed(&mut phone, NOW, Input::PeerOffered(uid())), [Output::SendAnswer(OFFER)]);
+    assert_eq!(feed(&mut phone, NOW, Input::AnswerPressed(OFFER)), [], "a second press does nothing");
+    assert_eq!(
+        feed(&mut phone, NOW, Input::AnswerTaken(OFFER)),
+        [Output::Silence, Output::AttachMicrophone(uid())]
+    );
+}
+
+#[test]
+fn a_tab_that_is_not_the_leader_makes_its_own_connection_to_answer() {
+    let mut phone = phone(false);
+    rang(&mut phone);
+
+    let outputs = feed(&mut phone, NOW, Input::AnswerPressed(OFFER));
+
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid())]);
+    assert_eq!(feed(&mut phone, NOW, Input::PeerOffered(uid())), [Output::SendAnswer(OFFER)]);
+}
+
+#[test]
+fn ring_stop_and_call_state_may_come_before_the_answers_own_answer() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+    feed(&mut phone, NOW, Input::PeerOffered(uid()));
+    feed(&mut phone, NOW, Input::AnswerPressed(OFFER));
+
+    assert_eq!(feed(&mut phone, NOW, Input::RingStopped(OFFER, RingStop::Answered)), [Output::Silence]);
+    assert_eq!(feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected)))), []);
+    assert_eq!(feed(&mut phone, NOW, Input::AnswerTaken(OFFER)), [Output::AttachMicrophone(uid())]);
+    feed(&mut phone, NOW, Input::PeerReady(uid()));
+    assert_eq!(phone.sound(), Sound::Here);
+}
+
+#[test]
+fn the_tab_that_lost_goes_quiet_and_lets_go_of_its_connection() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+
+    let outputs = feed(&mut phone, NOW, Input::RingStopped(OFFER, RingStop::AnsweredElsewhere));
+
+    assert_eq!(outputs, [Output::Silence, Output::ClosePeer]);
+    assert_eq!(phone.incoming(), None);
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected))));
+    assert_eq!(phone.sound(), Sound::Elsewhere);
+}
+
+#[test]
+fn the_sound_of_a_call_answered_in_another_tab_can_be_brought_here() {
+    let mut phone = phone(true);
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected))));
+
+    let outputs = feed(&mut phone, NOW, Input::BringHerePressed);
+
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+    assert_eq!(phone.sound(), Sound::Connecting);
+}
+
+#[test]
+fn after_a_reload_the_leader_rejoins_a_call_whose_sound_is_lost() {
+    let mut phone = phone(true);
+    let mut call = live(CallState::Connected);
+    call.media = MediaState::Lost;
+
+    let outputs = feed(&mut phone, NOW, Input::SnapshotTaken { offers: Vec::new(), calls: vec![call] });
+
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+}
+
+#[test]
+fn going_away_while_it_rings_silences_at_once() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+
+    let outputs = feed(&mut phone, NOW, Input::RingStopped(OFFER, RingStop::DeclinedByStatus));
+
+    assert_eq!(outputs, [Output::Silence, Output::ClosePeer]);
+    assert!(!phone.sounds(NOW));
+}
+
+#[test]
+fn nothing_is_muted_or_held_before_the_server_says_so_but_the_microphone() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+
+    let outputs = feed(&mut phone, NOW, Input::Pressed(Press::Mute));
+    assert_eq!(outputs, [Output::EnableMicrophone(false), Output::SendPress(uid(), Press::Mute)]);
+    assert!(!phone.current().unwrap().muted);
+    feed(&mut phone, NOW, Input::PressDone(Press::Mute));
+    assert!(phone.current().unwrap().muted);
+
+    assert_eq!(feed(&mut phone, NOW, Input::Pressed(Press::Hold)), [Output::SendPress(uid(), Press::Hold)]);
+    assert_eq!(feed(&mut phone, NOW, Input::Pressed(Press::Resume)), [], "one thing at a time");
+    feed(&mut phone, NOW, Input::PressRefused("the call is over".to_owned()));
+    assert_eq!(phone.current().unwrap().call.state, CallState::Connected);
+    assert_eq!(phone.problem(), Some("the call is over"));
+}
+
+#[test]
+fn a_refused_mute_opens_the_microphone_again() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+    feed(&mut phone, NOW, Input::Pressed(Press::Mute));
+
+    assert_eq!(
+        feed(&mut phone, NOW, Input::PressRefused("no".to_owned())),
+        [Output::EnableMicrophone(true)]
+    );
+}
+
+#[test]
+fn the_end_of_the_call_closes_everything() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+
+    assert_eq!(feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Ended)))), [Output::ClosePeer]);
+    assert_eq!(phone.current(), None);
+    assert_eq!(feed(&mut phone, NOW, Input::CallLogged(uid())), []);
+}
+
+#[test]
+fn a_snapshot_drops_what_is_gone_and_keeps_what_still_rings() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+
+    let same = Input::SnapshotTaken { offers: vec![ring()], calls: Vec::new() };
+    assert_eq!(feed(&mut phone, NOW, same), []);
+    let gone = Input::SnapshotTaken { offers: Vec::new(), calls: Vec::new() };
+    assert_eq!(feed(&mut phone, NOW, gone), [Output::Silence, Output::ClosePeer]);
+    assert_eq!(phone.incoming(), None);
+}
+
+#[test]
+fn a_connection_that_cannot_be_made_leaves_the_call_ringing_with_a_reason() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+    feed(&mut phone, NOW, Input::AnswerPressed(OFFER));
+
+    feed(&mut phone, NOW, Input::PeerFailed(uid(), "no network".to_owned()));
+
+    let incoming = phone.incoming().unwrap();
+    assert_eq!(incoming.stage, Stage::Ringing);
+    assert_eq!(incoming.problem.as_deref(), Some("no network"));
+}
