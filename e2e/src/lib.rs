@@ -5,7 +5,10 @@
 
 pub mod api;
 pub mod browser;
+pub mod edge;
 pub mod journey;
+pub mod log;
+pub mod panel;
 pub mod phone;
 pub mod port;
 pub mod process;

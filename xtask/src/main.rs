@@ -3,6 +3,7 @@
 mod bindgen;
 mod child;
 mod css;
+mod edge;
 mod gate;
 mod page;
 mod panel;
@@ -34,6 +35,15 @@ enum Routine {
         #[arg(long, default_value = "data")]
         data_dir: PathBuf,
     },
+    /// Build the edge worker and run it in workerd beside a running server
+    Edge {
+        /// The server's folder of the database, keys and recordings
+        #[arg(long, default_value = "data")]
+        data_dir: PathBuf,
+        /// The server's address
+        #[arg(long, default_value = "http://127.0.0.1:8080")]
+        server: String,
+    },
     /// Run everything that tests the project: check, unit tests, and the journeys through browser, phone and edge
     Test,
     /// Build the server's release binary with the panel inside
@@ -57,6 +67,7 @@ enum Routine {
 fn main() -> Result<()> {
     match Arguments::parse().routine {
         Routine::Run { data_dir } => run::run(&workspace::root().join(data_dir)),
+        Routine::Edge { data_dir, server } => edge::run(&workspace::root().join(data_dir), &server),
         Routine::Test => gate::test(),
         Routine::Build => {
             let binary = run::build()?;

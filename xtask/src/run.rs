@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::child::{self, Running};
 use crate::panel::Flavor;
 use crate::port::{self, Use};
-use crate::{panel, say, tools, workspace};
+use crate::{edge, panel, say, tools, workspace};
 
 /// How long the server may take to its first answer, with the demo company to fill in.
 const START: Duration = Duration::from_mins(1);
@@ -82,6 +82,8 @@ pub(crate) fn run(data: &Path) -> Result<()> {
     command.arg("--webrtc").arg(format!("127.0.0.1:{webrtc}"));
     command.arg("--rtp-ports").arg(format!("{}-{}", rtp.start(), rtp.end()));
     command.arg("--allowed-origin").arg(TRUNK_ORIGIN);
+    // The edge may be started beside it at any time, so the server knows its address and key from the beginning.
+    command.arg("--edge-url").arg(edge::url()).arg("--edge-public-key").arg(edge::public_key(data)?);
     let mut server = [Running::start("cordboard", &mut command)?];
     await_health(&mut server[0], http)?;
 

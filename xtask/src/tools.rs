@@ -69,6 +69,11 @@ pub(crate) fn node_modules() -> PathBuf {
     folder().join("node_modules")
 }
 
+/// The workerd binary.
+pub(crate) fn workerd() -> PathBuf {
+    node_modules().join(WORKERD.name).join("bin/workerd")
+}
+
 /// Installs the npm packages that are missing or have another version.
 pub(crate) fn ensure_npm(packages: &[Npm]) -> Result<()> {
     let missing: Vec<String> = packages

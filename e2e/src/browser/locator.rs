@@ -126,14 +126,15 @@ impl Locator {
         Ok(())
     }
 
-    /// Chooses the option of a native select whose text holds some words, as a keyboard user's choice arrives.
+    /// Chooses the option of a native select whose text holds some words, blanks apart, as a keyboard user's choice arrives.
     pub async fn choose(&self, words: &str) -> Result<()> {
         self.expect(READY).await?;
         until(&format!("the option {words:?} of {}", self.words()), READY, async || {
             let chosen = self
                 .call(
                     "function(words) {
-                        const option = [...this.options].find((option) => option.text.includes(words));
+                        const bare = (text) => text.replace(/\\s/g, '');
+                        const option = [...this.options].find((option) => bare(option.text).includes(bare(words)));
                         if (!option) return [...this.options].map((option) => option.text).join(' | ');
                         this.value = option.value;
                         this.dispatchEvent(new Event('input', { bubbles: true }));

@@ -82,6 +82,21 @@ impl Baresip {
         self.expect_log("the end of the phone's call", &["session closed", "terminated", "Call with"], limit).await
     }
 
+    /// Waits until it has received digits (RFC 4733), one after the other.
+    pub async fn expect_digits(&self, digits: &str, limit: Duration) -> Result<()> {
+        until(&format!("the digits {digits} at the phone"), limit, async || {
+            let output = self.program.output();
+            let mut heard = String::new();
+            // It writes `received event: '4' (end=0)` once a digit begins.
+            for part in output.split("received event: '").skip(1).filter(|part| part.contains("(end=0)")) {
+                heard.extend(part.chars().next());
+            }
+            ensure!(heard == digits, "it heard {heard:?} and said:\n{}", last_lines(&output, 20));
+            Ok(())
+        })
+        .await
+    }
+
     /// Whether its call has been answered.
     pub fn is_answered(&self) -> bool {
         self.program.output().to_lowercase().contains("call established")
