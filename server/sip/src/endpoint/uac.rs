@@ -147,7 +147,9 @@ impl Endpoint {
                 self.remove_call(id);
                 self.send_stray_bye(now, dialog);
             }
-            // Another branch of a fork answered too: "the UAC core […] MUST […] terminate" those it does not want, by BYE.
+            // Another branch of a fork answered too. RFC 3261 §13.2.2.4: "If, after acknowledging any 2xx response to
+            // an INVITE, the UAC does not want to continue with that dialog, then the UAC MUST terminate the dialog by
+            // sending a BYE request".
             None => self.send_stray_bye(now, dialog),
         }
     }

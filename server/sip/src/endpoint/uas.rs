@@ -185,8 +185,8 @@ impl Endpoint {
         self.layer.respond(now, tx, &response, &mut self.wire);
         let Some(id) = pending else { return };
         if ringing {
-            // "If the UAS has not issued a final response for the original request, […] SHOULD immediately respond to the original
-            // request with a 487 (Request Terminated)."
+            // "If the original request was an INVITE, the UAS SHOULD immediately respond to the INVITE with a 487 (Request
+            // Terminated)."
             self.reject(now, id, 487, None, None);
             self.emit(Event::Cancelled { dialog: id });
         } else {

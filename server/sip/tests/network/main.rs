@@ -1,0 +1,11 @@
+//! The endpoint on a virtual network: two of them, or one and a scripted peer, on a clock that is an argument.
+
+mod hostile;
+mod in_dialog;
+mod loss;
+mod messages;
+mod peer;
+mod screen;
+mod sim;
+mod uac;
+mod uas;
