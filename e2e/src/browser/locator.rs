@@ -52,6 +52,7 @@ pub struct Locator {
     name: Name,
     within: Option<Box<Locator>>,
     pick: Pick,
+    other: Option<Box<Locator>>,
 }
 
 /// An element found: its number in the browser, and its accessibility node.
@@ -63,7 +64,7 @@ struct Found {
 
 impl Locator {
     pub(super) fn new(tab: Tab, role: &str, name: Name) -> Self {
-        Self { tab, role: role.to_owned(), name, within: None, pick: Pick::Only }
+        Self { tab, role: role.to_owned(), name, within: None, pick: Pick::Only, other: None }
     }
 
     /// Looks for it only inside of another element.
@@ -77,6 +78,13 @@ impl Locator {
     #[must_use]
     pub fn nth(mut self, place: usize) -> Self {
         self.pick = Pick::At(place);
+        self
+    }
+
+    /// Takes another element where this one is not there.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.other = Some(Box::new(other));
         self
     }
 
@@ -254,7 +262,7 @@ impl Locator {
             Value::Array(nodes) => nodes,
             other => bail!("no list of nodes: {other}"),
         };
-        Ok(nodes
+        let found: Vec<Found> = nodes
             .into_iter()
             .filter(|node| node["ignored"] != true)
             .filter(|node| match &self.name {
@@ -263,7 +271,11 @@ impl Locator {
             })
             .filter(|node| node["backendDOMNodeId"] != root)
             .map(|node| Found { backend: node["backendDOMNodeId"].clone(), node })
-            .collect())
+            .collect();
+        match &self.other {
+            Some(other) if found.is_empty() => Box::pin(other.find_all()).await,
+            Some(_) | None => Ok(found),
+        }
     }
 
     fn words(&self) -> String {
