@@ -1,7 +1,12 @@
 //! Wiring: performs what the call core asks for, and owns the account's task.
 
-mod directory;
+mod account;
+mod facts;
 mod handle;
+mod journal;
+mod start;
 
-pub use directory::Directory;
 pub use handle::{AppHandle, Attached, Counts, LiveEvent, PresenceEvent, PresenceWrite, SocketId};
+pub use start::{RunningApp, Telephony, start};
+
+pub use crate::directory::Directory;

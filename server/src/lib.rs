@@ -1,11 +1,15 @@
 //! The Cordboard server: the panel, the API, routing, telephony and media in one program.
 
 pub mod app;
+pub mod call;
 pub mod clock;
 pub mod config;
-pub mod keys;
-pub mod store;
 pub mod demo;
+pub mod directory;
+pub mod keys;
+pub mod net;
 pub mod password;
+pub mod prompts;
 pub mod rights;
+pub mod store;
 pub mod telemetry;

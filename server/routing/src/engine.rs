@@ -99,7 +99,8 @@ impl Engine {
         self.agents.values().filter(|agent| !held(agent)).count()
     }
 
-    fn next_deadline(&self) -> Option<Millis> {
+    /// When the engine wants to be called again, if nothing happens before.
+    pub fn next_deadline(&self) -> Option<Millis> {
         let offers = self.offers.values().map(Offer::deadline);
         let waits = self.lines.values().filter_map(|line| match line.state {
             LineState::Waiting { until } => Some(until),

@@ -11,7 +11,8 @@ use cordboard_shared::{FeedPosition, Problem, ProblemCode, Version};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::directory::Directory;
+pub use crate::call::SocketId;
+use crate::directory::Directory;
 
 /// A toggle on its way to the engine.
 #[derive(Clone, Debug)]
@@ -29,10 +30,6 @@ pub struct PresenceWrite {
     /// `If-Match`.
     pub if_match: Option<Version>,
 }
-
-/// One live socket of a signed-in person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketId(pub u64);
 
 /// Something for a live socket, not yet numbered.
 #[derive(Clone, Debug)]

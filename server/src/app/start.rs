@@ -1,0 +1,222 @@
+//! Starting an account: facts are folded from the log, calls a crash cut short are closed, and the task begins.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use cordboard_shared::call::{CallResult, CallState, CallView, EndedBy};
+use cordboard_shared::id::AgentId;
+use cordboard_shared::{FeedPosition, Millis};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::account::{Account, FactLog, Sources, SteadyClock};
+use super::facts::{self, LogEntry};
+use super::handle::{AppHandle, Counts, PresenceEvent};
+use super::journal;
+use crate::call::{CallCenter, Input, Sounds};
+use crate::clock::{Clock, SystemClock};
+use crate::directory::Directory;
+use crate::net::media::{FromMedia, MediaHandle};
+use crate::net::sip::SipHandle;
+use crate::store::{Batch, EventRow, Store};
+
+/// Requests that may wait; more are refused at once.
+const REQUESTS: usize = 8_192;
+/// Presence changes a slow edge push may be behind.
+const PRESENCES: usize = 4_096;
+
+/// A running account.
+pub struct RunningApp {
+    /// The door for the shells.
+    pub handle: AppHandle,
+    stop: watch::Sender<bool>,
+    account: JoinHandle<()>,
+    journal: JoinHandle<()>,
+}
+
+/// The two sides an account speaks to.
+pub struct Telephony {
+    /// The SIP loop.
+    pub sip: SipHandle,
+    /// What it says.
+    pub sip_events: mpsc::UnboundedReceiver<cordboard_sip::Event>,
+    /// The media thread.
+    pub media: MediaHandle,
+    /// What it says.
+    pub media_events: mpsc::UnboundedReceiver<FromMedia>,
+}
+
+impl RunningApp {
+    /// Ends running calls, writes what is to be written and stops.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if self.account.await.is_err() {
+            tracing::error!("the account's task had failed");
+        }
+        if self.journal.await.is_err() {
+            tracing::error!("the journal had failed");
+        }
+    }
+}
+
+/// Loads the account and starts its task.
+pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> anyhow::Result<RunningApp> {
+    let now = SystemClock.now();
+    let directory = Arc::new(store.directory().await.context("cannot load the account")?);
+    close_cut_calls(&store, &directory, now).await.context("cannot close the calls of the last run")?;
+    repair_recordings(&store, recordings).await.context("cannot look through the recordings")?;
+    let log = fold(&store, &directory, now).await.context("cannot fold the account's log")?;
+
+    let seed = u64::from_le_bytes(crate::clock::random());
+    let mut center = CallCenter::new(directory.clone(), sounds(), telephony.sip.local_addr(), now, seed);
+    for (agent, facts) in &log.committed {
+        let at = FeedPosition { epoch: log.epoch, bucket: 0, seq: log.last_seq };
+        center.handle_input(now, Input::Facts { agent: *agent, facts: Box::new(facts.clone()), at });
+        while !matches!(center.poll_effect(), crate::call::Effect::Timeout(_)) {}
+    }
+
+    let (requests, request_queue) = mpsc::channel(REQUESTS);
+    let (entries, written, journal) = journal::open(store, directory.account);
+    let (presences, _) = broadcast::channel::<PresenceEvent>(PRESENCES);
+    let (counts, counts_reader) = watch::channel(Counts::default());
+    let (draining, draining_reader) = watch::channel(false);
+    let (stop, stop_reader) = watch::channel(false);
+    let handle = AppHandle {
+        requests,
+        presences: presences.clone(),
+        directory: directory.clone(),
+        counts: counts_reader,
+        draining: draining_reader,
+    };
+    let account = Account {
+        directory,
+        center,
+        sip: telephony.sip,
+        media: telephony.media,
+        journal: entries,
+        presences,
+        counts,
+        draining,
+        clock: SteadyClock::starting_at(now),
+        log,
+        sockets: BTreeMap::new(),
+        replies: BTreeMap::new(),
+        last_id: 0,
+        alive_at: now,
+        deadline: None,
+    };
+    let sources = Sources {
+        requests: request_queue,
+        written,
+        sip: telephony.sip_events,
+        media: telephony.media_events,
+        stop: stop_reader,
+    };
+    let account = tokio::spawn(account.run(sources));
+    Ok(RunningApp { handle, stop, account, journal })
+}
+
+fn sounds() -> Sounds {
+    Sounds::new(crate::prompts::prompt)
+}
+
+/// The facts as the log says; people it does not name yet are entered, so that each stands in it.
+async fn fold(store: &Store, directory: &Directory, now: Millis) -> anyhow::Result<FactLog> {
+    let epoch = store.epoch().await?;
+    let mut committed: BTreeMap<AgentId, _> = BTreeMap::new();
+    let mut last_seq = 0;
+    for row in store.events(directory.account, 0).await? {
+        last_seq = row.seq;
+        let Some(agent) = row.agent else { continue };
+        let entry = serde_json::from_value(row.body).with_context(|| format!("cannot read event {last_seq}"))?;
+        match entry {
+            LogEntry::FactsSet { facts, .. } => committed.insert(agent, *facts),
+        };
+    }
+    let mut events = Vec::new();
+    for agent in directory.agents.keys().filter(|agent| !committed.contains_key(agent)).copied().collect::<Vec<_>>() {
+        let facts = facts::initial(now, epoch);
+        last_seq += 1;
+        let entry = LogEntry::FactsSet { facts: Box::new(facts.clone()), changed: Vec::new(), note: None };
+        let body = serde_json::to_value(entry)?;
+        events.push(EventRow { account: directory.account, seq: last_seq, at: now, agent: Some(agent), body });
+        committed.insert(agent, facts);
+    }
+    if !events.is_empty() {
+        store.commit(&Batch { account: directory.account, events, ..Batch::default() }).await?;
+    }
+    let head = committed.clone();
+    Ok(FactLog { epoch, committed, head, last_seq, generation: 0, pending: VecDeque::new() })
+}
+
+/// Legs die with the process: each call it left open is over since the last sign of life.
+async fn close_cut_calls(store: &Store, directory: &Directory, now: Millis) -> anyhow::Result<()> {
+    let open = store.open_calls().await?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let alive_at = store.alive_at().await?;
+    tracing::warn!(calls = open.len(), "calls were cut short by the end of the last run");
+    let calls = open.into_iter().map(|call| cut(call, alive_at, now)).collect();
+    store.commit(&Batch { account: directory.account, calls, ..Batch::default() }).await?;
+    Ok(())
+}
+
+fn cut(mut call: CallView, alive_at: Option<Millis>, now: Millis) -> CallView {
+    let ended = alive_at.unwrap_or(call.started_at).max(call.started_at).min(now);
+    call.state = CallState::Ended;
+    call.ended_by = Some(EndedBy::Restart);
+    call.ended_at = Some(ended);
+    match call.answered_at {
+        Some(answered_at) => {
+            call.result = Some(CallResult::Answered);
+            call.talk_ms = ended.since(answered_at);
+        }
+        None => {
+            call.agent = None;
+            call.result = call.result.or(Some(CallResult::Missed));
+            call.waited_ms = ended.since(call.started_at);
+        }
+    }
+    // Higher than any version the last run can have written.
+    let rev = call.version.rsplit('.').next().and_then(|rev| rev.parse::<u64>().ok()).unwrap_or(0);
+    call.version = format!("1.{}", rev + 1_000);
+    call
+}
+
+/// A file without a row was being written when the last run ended: its header is repaired and its name logged.
+async fn repair_recordings(store: &Store, folder: &Path) -> anyhow::Result<()> {
+    let known: std::collections::BTreeSet<_> = store.recording_paths().await?.into_iter().collect();
+    let folder = folder.to_owned();
+    let files = tokio::task::spawn_blocking(move || wav_files(&folder)).await?;
+    for (relative, path) in files {
+        if known.contains(&relative) {
+            continue;
+        }
+        match crate::net::media::repair_wav(&path) {
+            Ok(ms) => tracing::warn!(file = relative, ?ms, "repaired a recording that the last run did not close"),
+            Err(error) => tracing::warn!(file = relative, %error, "cannot repair a recording"),
+        }
+    }
+    Ok(())
+}
+
+fn wav_files(folder: &Path) -> Vec<(String, std::path::PathBuf)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&next) else { continue };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "wav")
+                && let Ok(relative) = path.strip_prefix(folder)
+            {
+                found.push((relative.to_string_lossy().into_owned(), path));
+            }
+        }
+    }
+    found
+}

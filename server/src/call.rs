@@ -1,0 +1,246 @@
+//! Calls: the one place where routing, SIP and media meet. Pure: inputs and the time go in, effects come out.
+//!
+//! A caller's INVITE becomes a [`Call`]; the engine says whom to ring; the person's browser brings its own
+//! leg; both legs are joined, or the caller is given a voicemail box. Nothing here knows a socket, a clock,
+//! a database or a task.
+
+mod command;
+mod effect;
+mod flow;
+mod inbound;
+mod panel;
+mod record;
+mod ring;
+mod snapshot;
+mod sound;
+mod test_call;
+mod voicemail;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cordboard_media::PlayId;
+use cordboard_routing::{Engine, Input as Routing};
+use cordboard_shared::Millis;
+use cordboard_shared::call::EndedBy;
+use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId};
+use cordboard_sip::DialogId;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+pub use command::{FromMedia, Input, ReplyTo, SocketId};
+pub use effect::{Audience, Effect, RecordingMade};
+pub use sound::Sounds;
+
+use crate::directory::Directory;
+use flow::FlowRun;
+use record::Call;
+use ring::RingingOffer;
+use snapshot::Socket;
+use test_call::TestCaller;
+
+/// How long an answered call waits for the browser's sound, in milliseconds (`wire.md` section 4).
+const SOUND_WAIT_MS: u64 = 3_000;
+/// How long a lost browser may take to come back into its call, in milliseconds.
+const REJOIN_MS: u64 = 30_000;
+
+/// All calls of one account.
+pub struct CallCenter {
+    directory: Arc<Directory>,
+    sounds: Sounds,
+    /// Where the own SIP endpoint is reached over loopback, for test calls.
+    sip: SocketAddr,
+    engine: Engine,
+    calls: BTreeMap<CallId, Call>,
+    dialogs: BTreeMap<DialogId, Owner>,
+    legs: BTreeMap<LegId, Owner>,
+    offers: BTreeMap<OfferId, RingingOffer>,
+    recordings: BTreeMap<RecordingId, CallId>,
+    sockets: BTreeMap<SocketId, Socket>,
+    test_callers: BTreeMap<DialogId, TestCaller>,
+    next_lease: Option<Millis>,
+    next_play: u64,
+    next_dialog: u64,
+    random: StdRng,
+    draining: bool,
+    totals: Totals,
+    effects: VecDeque<Effect>,
+}
+
+/// Whose dialog or leg it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// The caller's side of a call.
+    Caller(CallId),
+    /// A browser's side of a call.
+    Desk(CallId, SocketId),
+    /// The calling side of a test call.
+    TestCaller(DialogId),
+}
+
+/// Counts since start, and now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls since start.
+    pub calls: u64,
+    /// Offers since start.
+    pub offers: u64,
+}
+
+impl CallCenter {
+    /// A call center without calls. Everything random follows from the seed.
+    pub fn new(directory: Arc<Directory>, sounds: Sounds, sip: SocketAddr, now: Millis, seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut engine = Engine::new(random.random());
+        let policy =
+            Routing::PolicyChanged { version: directory.policy_version, departments: directory.departments.clone() };
+        // An engine without calls has nothing to refuse, and nothing to say yet.
+        let _ = engine.handle_input(now, policy);
+        Self {
+            directory,
+            sounds,
+            sip,
+            engine,
+            calls: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            test_callers: BTreeMap::new(),
+            next_lease: None,
+            next_play: 0,
+            next_dialog: 0,
+            random,
+            draining: false,
+            totals: Totals::default(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Feeds one input. Afterwards [`Self::poll_effect`] is drained before the next one.
+    pub fn handle_input(&mut self, now: Millis, input: Input) {
+        match input {
+            Input::Sip(event) => self.sip_event(now, event),
+            Input::Media(event) => self.media_event(now, event),
+            Input::Facts { agent, facts, at } => {
+                self.route(now, Routing::FactsChanged { agent, facts, at });
+            }
+            Input::SocketOpened { socket, agent, session, hello } => {
+                self.socket_opened(now, socket, agent, session, &hello);
+            }
+            Input::SocketClosed(socket) => self.socket_closed(now, socket),
+            Input::Client { socket, message, reply } => self.client_message(now, socket, *message, reply),
+            Input::TestCall { to, reply } => self.place_test_call(now, to, reply),
+            Input::Drain => self.drain(),
+            Input::Stop => self.stop(now),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// The next thing to do; [`Effect::Timeout`] ends the list.
+    pub fn poll_effect(&mut self) -> Effect {
+        self.effects.pop_front().unwrap_or_else(|| Effect::Timeout(self.next_deadline()))
+    }
+
+    /// The engine, for reading presence.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Calls that are not over.
+    pub fn active_calls(&self) -> usize {
+        self.calls.values().filter(|call| !call.is_over()).count()
+    }
+
+    /// Legs of all calls, callers of test calls included.
+    pub fn active_legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Live sockets.
+    pub fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Counts since start.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Who listens on a socket.
+    pub fn socket_agent(&self, socket: SocketId) -> Option<AgentId> {
+        self.sockets.get(&socket).map(|socket| socket.agent)
+    }
+
+    fn push(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    fn sip(&mut self, command: cordboard_sip::Command) {
+        self.push(Effect::Sip(command));
+    }
+
+    fn media(&mut self, command: cordboard_media::Command) {
+        self.push(Effect::Media(command));
+    }
+
+    fn random_bytes(&mut self) -> [u8; 10] {
+        self.random.random()
+    }
+
+    fn next_play(&mut self) -> PlayId {
+        self.next_play += 1;
+        PlayId(self.next_play)
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        self.sip(cordboard_sip::Command::SetDraining { retry_after: 10 });
+        self.push(Effect::Live {
+            to: Audience::Everybody,
+            message: Box::new(cordboard_shared::event::ServerMessage::Draining { retry_ms: 2_000 }),
+        });
+    }
+
+    fn stop(&mut self, now: Millis) {
+        let calls: Vec<_> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.hang_up(now, call, EndedBy::Restart, 503);
+        }
+        let tests: Vec<_> = self.test_callers.keys().copied().collect();
+        for dialog in tests {
+            self.sip(cordboard_sip::Command::HangUp { dialog });
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Millis> {
+        let calls = self.calls.values().filter_map(|call| call.deadline);
+        let tests = self.test_callers.values().filter_map(|caller| caller.deadline);
+        let engine = self.engine.next_deadline();
+        calls.chain(tests).chain(engine).chain(self.next_lease).min()
+    }
+
+    fn timeout(&mut self, now: Millis) {
+        if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.route(now, Routing::Timeout);
+        }
+        if self.next_lease.is_some_and(|at| at <= now) {
+            self.renew_leases(now);
+        }
+        let due: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.deadline.is_some_and(|deadline| deadline <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for call in due {
+            if let Some(call) = self.calls.get_mut(&call) {
+                call.deadline = None;
+            }
+            self.call_timeout(now, call);
+        }
+        self.test_timeouts(now);
+    }
+}

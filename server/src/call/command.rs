@@ -1,0 +1,111 @@
+//! All a call center can be told.
+
+use std::net::SocketAddr;
+
+use cordboard_shared::FeedPosition;
+use cordboard_shared::agent::AgentFacts;
+use cordboard_shared::event::{ClientMessage, Hello};
+use cordboard_shared::id::{AgentId, LegId, RecordingId, SessionId};
+use cordboard_shared::phone::E164;
+
+/// One live socket of a signed-in person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u64);
+
+/// Names the request an [`Effect::Reply`](super::Effect::Reply) answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyTo(pub u64);
+
+/// What the media thread says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromMedia {
+    /// The sockets of a phone leg are open.
+    RtpOpened {
+        /// The leg.
+        leg: LegId,
+        /// The address for SDP.
+        local: SocketAddr,
+    },
+    /// They could not be opened.
+    RtpFailed {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        error: String,
+    },
+    /// An event of the audio core.
+    Event(cordboard_media::Event),
+    /// A recording is complete and on disk.
+    Recorded {
+        /// The recording.
+        recording: RecordingId,
+        /// Its path below the folder of the recordings.
+        path: String,
+        /// Length in milliseconds.
+        ms: u32,
+        /// Size in bytes.
+        bytes: u64,
+        /// SHA-256 of the file, in hexadecimal.
+        sha256: String,
+    },
+    /// A recording could not be written.
+    RecordingFailed {
+        /// The recording.
+        recording: RecordingId,
+        /// Why.
+        error: String,
+    },
+}
+
+/// All that can happen to a call center.
+#[derive(Debug)]
+pub enum Input {
+    /// Something on the SIP side.
+    Sip(cordboard_sip::Event),
+    /// Something on the media side.
+    Media(FromMedia),
+    /// A person's facts, committed.
+    Facts {
+        /// Whose.
+        agent: AgentId,
+        /// All of them.
+        facts: Box<AgentFacts>,
+        /// Where in the feed.
+        at: FeedPosition,
+    },
+    /// A panel has said hello.
+    SocketOpened {
+        /// Its name here.
+        socket: SocketId,
+        /// Who is signed in there.
+        agent: AgentId,
+        /// By which sign-in.
+        session: SessionId,
+        /// What it said.
+        hello: Box<Hello>,
+    },
+    /// A panel is gone.
+    SocketClosed(SocketId),
+    /// A panel asks something.
+    Client {
+        /// Which one.
+        socket: SocketId,
+        /// What.
+        message: Box<ClientMessage>,
+        /// Answered once.
+        reply: ReplyTo,
+    },
+    /// Somebody wants a test call.
+    TestCall {
+        /// To this number of the account.
+        to: E164,
+        /// Answered once.
+        reply: ReplyTo,
+    },
+    /// No new calls from now on.
+    Drain,
+    /// The server stops now: running calls end.
+    Stop,
+    /// A deadline has come.
+    Timeout,
+}

@@ -1,0 +1,93 @@
+//! All a call center can ask for.
+
+use cordboard_shared::call::{CallView, RecordingKind};
+use cordboard_shared::decision::Decision;
+use cordboard_shared::event::ServerMessage;
+use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId, RecordingId};
+use cordboard_shared::{Millis, Problem};
+use serde_json::Value;
+
+use super::command::{ReplyTo, SocketId};
+
+/// Who gets a live message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// One tab.
+    Socket(SocketId),
+    /// One person, in all their tabs.
+    Agent(AgentId),
+    /// Everybody who may see a call of this department answered by this person.
+    Call {
+        /// The department.
+        department: Option<DepartmentId>,
+        /// The person.
+        agent: Option<AgentId>,
+    },
+    /// Every socket.
+    Everybody,
+}
+
+/// A recording to be filed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingMade {
+    /// Its id.
+    pub id: RecordingId,
+    /// Of which call.
+    pub call: CallId,
+    /// Voicemail or conversation.
+    pub kind: RecordingKind,
+    /// The box it lies in.
+    pub mailbox: Option<String>,
+    /// Path below the folder of the recordings.
+    pub path: String,
+    /// Length in milliseconds.
+    pub ms: u32,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// When it was complete.
+    pub at: Millis,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Tell the SIP endpoint.
+    Sip(cordboard_sip::Command),
+    /// Open the sockets of a phone leg.
+    OpenRtp(LegId),
+    /// Tell the audio core.
+    Media(cordboard_media::Command),
+    /// Tell panels.
+    Live {
+        /// Which.
+        to: Audience,
+        /// What.
+        message: Box<ServerMessage>,
+    },
+    /// The presence of this person reads differently now.
+    PresenceChanged(AgentId),
+    /// Answer a request.
+    Reply {
+        /// Which.
+        to: ReplyTo,
+        /// With what.
+        result: Result<Value, Problem>,
+    },
+    /// Put this version of a call on disk.
+    SaveCall(Box<CallView>),
+    /// Put this version of a ledger entry on disk.
+    SaveDecision(CallId, Box<Decision>),
+    /// File a recording.
+    SaveRecording(Box<RecordingMade>),
+    /// Something worth a log line, with its call.
+    Note {
+        /// The call.
+        call: Option<CallId>,
+        /// What.
+        text: String,
+    },
+    /// Nothing more until then, or until the next input.
+    Timeout(Option<Millis>),
+}

@@ -1,0 +1,223 @@
+//! What panels ask for in calls.
+
+use cordboard_media::{Command as Media, Source};
+use cordboard_routing::{EngineError, Input as Routing};
+use cordboard_shared::call::{CallState, EndedBy, Note};
+use cordboard_shared::event::ClientMessage;
+use cordboard_shared::id::{AgentId, CallId, OfferId};
+use cordboard_shared::{Millis, Problem, ProblemCode};
+use serde_json::{Value, json};
+
+use super::record::Phase;
+use super::{CallCenter, Effect, ReplyTo, SocketId};
+
+/// Longest note, in characters.
+const LONGEST_NOTE: usize = 2_000;
+/// Most keys sent at once.
+const MOST_DIGITS: usize = 32;
+/// Longest SDP of a browser, in bytes.
+const LONGEST_SDP: usize = 32_768;
+
+impl CallCenter {
+    pub(super) fn client_message(&mut self, now: Millis, socket: SocketId, message: ClientMessage, reply: ReplyTo) {
+        let Some(agent) = self.socket_agent(socket) else {
+            return self.push(Effect::Reply { to: reply, result: Err(socket_closed()) });
+        };
+        let result = match message {
+            ClientMessage::Hello(_) => {
+                Err(Problem::new(ProblemCode::InvalidRequest, "hello is the first frame of a socket, and only that."))
+            }
+            ClientMessage::Pong { state, .. } | ClientMessage::Device(state) => {
+                self.device_changed(now, socket, state);
+                Ok(json!({}))
+            }
+            ClientMessage::RingAck { offer } => self.ring_confirmed(now, agent, offer),
+            ClientMessage::RtcOffer { call, sdp } => match self.browser_offer(now, socket, agent, call, sdp, reply) {
+                Ok(()) => return,
+                Err(problem) => Err(problem),
+            },
+            ClientMessage::RtcCandidate { call, candidate } => {
+                let leg = self.calls.get(&call).and_then(|call| call.desks.get(&socket)).map(|desk| desk.leg);
+                if let Some(leg) = leg {
+                    self.media(Media::PeerCandidate { leg, candidate });
+                }
+                Ok(json!({}))
+            }
+            ClientMessage::Answer { offer } => self.answer(now, socket, agent, offer),
+            ClientMessage::Decline { offer } => self.decline(now, agent, offer),
+            ClientMessage::Hold { call } => self.hold(agent, call),
+            ClientMessage::Resume { call } => self.resume(agent, call),
+            ClientMessage::Mute { call } => self.mute(agent, call, Microphone::Muted),
+            ClientMessage::Unmute { call } => self.mute(agent, call, Microphone::Open),
+            ClientMessage::HangUp { call } => self.own(agent, call).map(|()| {
+                self.hang_up(now, call, EndedBy::Agent, 480);
+                json!({})
+            }),
+            ClientMessage::Digits { call, digits } => self.digits(agent, call, digits),
+            ClientMessage::Note { call, text } => self.note(now, agent, call, text),
+        };
+        self.push(Effect::Reply { to: reply, result });
+    }
+
+    fn own(&self, agent: AgentId, call: CallId) -> Result<(), Problem> {
+        self.call_of(agent, call).map(drop).ok_or_else(call_ended)
+    }
+
+    fn own_offer(&self, agent: AgentId, offer: OfferId) -> Result<CallId, Problem> {
+        self.offers.get(&offer).filter(|it| it.agent == agent).map(|it| it.call).ok_or_else(offer_ended)
+    }
+
+    fn ring_confirmed(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
+        self.own_offer(agent, offer)?;
+        self.try_route(now, Routing::OfferConfirmed(offer)).map_err(engine_problem)?;
+        Ok(json!({}))
+    }
+
+    fn browser_offer(
+        &mut self,
+        now: Millis,
+        socket: SocketId,
+        agent: AgentId,
+        id: CallId,
+        sdp: String,
+        reply: ReplyTo,
+    ) -> Result<(), Problem> {
+        if sdp.len() > LONGEST_SDP {
+            return Err(Problem::new(ProblemCode::TooLarge, "The browser's sound offer is too long."));
+        }
+        let rings_here = self
+            .calls
+            .get(&id)
+            .and_then(|call| call.offer)
+            .is_some_and(|offer| self.offers.get(&offer).is_some_and(|offer| offer.agent == agent));
+        let connected = self.call_of(agent, id).is_some();
+        if !rings_here && !connected {
+            return Err(call_ended());
+        }
+        let leg = self.desk_leg_for(now, id, socket).ok_or_else(call_ended)?;
+        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
+        if connected && call.desk != Some(socket) {
+            // The call's sound moves here: from a reloaded page, another tab or another computer.
+            call.desk = Some(socket);
+            self.drop_desks(id, Some(socket));
+        }
+        let waiting = self
+            .calls
+            .get_mut(&id)
+            .and_then(|call| call.desks.get_mut(&socket))
+            .and_then(|desk| desk.reply.replace(reply));
+        if let Some(to) = waiting {
+            self.push(Effect::Reply { to, result: Err(call_ended()) });
+        }
+        self.media(Media::PeerOffer { leg, sdp });
+        Ok(())
+    }
+
+    fn answer(&mut self, now: Millis, socket: SocketId, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
+        let id = self.own_offer(agent, offer)?;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.desk = Some(socket);
+        }
+        self.try_route(now, Routing::OfferAccepted(offer)).map_err(engine_problem)?;
+        Ok(json!({ "call": id }))
+    }
+
+    fn decline(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
+        self.own_offer(agent, offer)?;
+        self.try_route(now, Routing::OfferDeclined(offer)).map_err(engine_problem)?;
+        Ok(json!({}))
+    }
+
+    fn hold(&mut self, agent: AgentId, id: CallId) -> Result<Value, Problem> {
+        self.own(agent, id)?;
+        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
+        call.view.state = CallState::Held;
+        let (caller, desk) = (call.caller.leg, call.desk_leg().map(|desk| desk.leg));
+        let clip = self.sounds.music.clone();
+        self.media(Media::Hear { leg: caller, source: Source::Loop { clip } });
+        if let Some(leg) = desk {
+            self.media(Media::Hear { leg, source: Source::Silence });
+        }
+        self.publish(id);
+        Ok(json!({}))
+    }
+
+    fn resume(&mut self, agent: AgentId, id: CallId) -> Result<Value, Problem> {
+        self.own(agent, id)?;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.view.state = CallState::Connected;
+        }
+        self.try_join(id);
+        self.publish(id);
+        Ok(json!({}))
+    }
+
+    fn mute(&mut self, agent: AgentId, id: CallId, microphone: Microphone) -> Result<Value, Problem> {
+        self.own(agent, id)?;
+        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
+        call.muted = microphone == Microphone::Muted;
+        let open = call.phase == Phase::Connected && !call.muted;
+        if let Some(leg) = call.desk_leg().map(|desk| desk.leg) {
+            self.media(Media::Gate { leg, open });
+        }
+        self.show(id);
+        Ok(json!({}))
+    }
+
+    fn digits(&mut self, agent: AgentId, id: CallId, digits: String) -> Result<Value, Problem> {
+        self.own(agent, id)?;
+        let valid = digits.len() <= MOST_DIGITS && digits.chars().all(|it| matches!(it, '0'..='9' | '*' | '#'));
+        if !valid {
+            return Err(Problem::new(ProblemCode::InvalidField, "Keys are 0 to 9, * and #, at most 32 at once.")
+                .with("pointer", "/digits"));
+        }
+        if let Some(leg) = self.calls.get(&id).map(|call| call.caller.leg) {
+            self.media(Media::SendDigits { leg, digits });
+        }
+        Ok(json!({}))
+    }
+
+    fn note(&mut self, now: Millis, agent: AgentId, id: CallId, text: String) -> Result<Value, Problem> {
+        self.own(agent, id)?;
+        if text.trim().is_empty() || text.chars().count() > LONGEST_NOTE {
+            return Err(
+                Problem::new(ProblemCode::InvalidField, "A note has 1 to 2,000 characters.").with("pointer", "/text")
+            );
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.view.notes.push(Note { at: now, by: agent, text });
+        }
+        self.publish(id);
+        Ok(json!({}))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Microphone {
+    Muted,
+    Open,
+}
+
+pub(super) fn call_ended() -> Problem {
+    Problem::new(ProblemCode::CallEnded, "This call is over, or is not yours.")
+}
+
+fn offer_ended() -> Problem {
+    Problem::new(ProblemCode::OfferEnded, "This call does not ring here any more.")
+}
+
+fn socket_closed() -> Problem {
+    Problem::new(ProblemCode::InvalidRequest, "This connection has not said hello.")
+}
+
+fn engine_problem(error: EngineError) -> Problem {
+    match error {
+        EngineError::OfferEnded | EngineError::UnknownCall => offer_ended(),
+        EngineError::AnsweredElsewhere => {
+            Problem::new(ProblemCode::AnsweredElsewhere, "Somebody else has answered this call.")
+        }
+        EngineError::UnknownAgent | EngineError::UnknownDepartment => {
+            Problem::new(ProblemCode::NotFound, "No such person or department.")
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Offers on real phones: ringing, answering, joining the two legs.
+
+use cordboard_media::{Command as Media, Source};
+use cordboard_routing::{EngineError, Exhausted, Input as Routing, Output};
+use cordboard_shared::Millis;
+use cordboard_shared::call::{CallState, EndedBy};
+use cordboard_shared::decision::Reason;
+use cordboard_shared::event::{LEASE_EVERY_MS, LEASE_MS, Ring, RingStop, ServerMessage};
+use cordboard_shared::id::{AgentId, CallId, LegId, OfferId};
+
+use super::record::Phase;
+use super::{Audience, CallCenter, Effect, Owner, REJOIN_MS, SOUND_WAIT_MS};
+
+/// An offer on its way to a person's tabs.
+#[derive(Clone, Debug)]
+pub(super) struct RingingOffer {
+    pub(super) call: CallId,
+    pub(super) agent: AgentId,
+    pub(super) ring: Ring,
+    /// When it began, for the ring time a late tab is told.
+    pub(super) since: Millis,
+}
+
+impl CallCenter {
+    /// Feeds the engine and carries out what it says.
+    pub(super) fn route(&mut self, now: Millis, input: Routing) {
+        if let Err(error) = self.try_route(now, input) {
+            self.push(Effect::Note { call: None, text: format!("the engine refused an input: {error}") });
+        }
+    }
+
+    pub(super) fn try_route(&mut self, now: Millis, input: Routing) -> Result<(), EngineError> {
+        let result = self.engine.handle_input(now, input);
+        loop {
+            match self.engine.poll_output() {
+                Output::Timeout(_) => break,
+                Output::Offer { offer, call, agent, department, waited_ms, ring_ms, why } => {
+                    let Some(view) = self.calls.get(&call).map(|call| call.view.clone()) else { continue };
+                    let ring = Ring {
+                        offer,
+                        call,
+                        from: view.from.number,
+                        name: view.from.name,
+                        department,
+                        waited_ms,
+                        why,
+                        ring_ms,
+                        lease_ms: LEASE_MS,
+                    };
+                    self.start_ringing(now, RingingOffer { call, agent, ring, since: now });
+                }
+                Output::Withdraw { offer, call, agent, reason } => self.stop_ringing(offer, call, agent, reason),
+                Output::Connect { offer, call, agent } => self.connect(now, offer, call, agent),
+                Output::Waiting { call, .. } => self.wait_in_line(call),
+                Output::Entered { call, department } => {
+                    if let Some(call) = self.calls.get_mut(&call) {
+                        call.view.department = Some(department);
+                    }
+                }
+                Output::Exhausted { call, to, cause } => self.nobody_left(now, call, to, cause),
+                Output::Decided { call, decision } => self.push(Effect::SaveDecision(call, decision)),
+                Output::PresenceChanged(agent) => self.push(Effect::PresenceChanged(agent)),
+            }
+        }
+        result
+    }
+
+    fn start_ringing(&mut self, now: Millis, offer: RingingOffer) {
+        let (id, agent) = (offer.call, offer.agent);
+        let message = Box::new(ServerMessage::Ring(Box::new(offer.ring.clone())));
+        self.totals.offers += 1;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.phase = Phase::Routing;
+            call.offer = Some(offer.ring.offer);
+            call.view.state = CallState::Ringing;
+            call.view.agent = Some(agent);
+        }
+        self.offers.insert(offer.ring.offer, offer);
+        self.next_lease.get_or_insert(now + LEASE_EVERY_MS);
+        self.push(Effect::Live { to: Audience::Agent(agent), message });
+        self.ring_back(id);
+        self.publish(id);
+    }
+
+    fn stop_ringing(&mut self, offer: OfferId, id: CallId, agent: AgentId, reason: Reason) {
+        self.offers.remove(&offer);
+        self.drop_desks(id, None);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.offer = None;
+            call.view.agent = None;
+        }
+        let message = Box::new(ServerMessage::RingStop { offer, reason: ring_stop(reason) });
+        self.push(Effect::Live { to: Audience::Agent(agent), message });
+    }
+
+    pub(super) fn renew_leases(&mut self, now: Millis) {
+        let offers: Vec<_> = self.offers.iter().map(|(id, offer)| (*id, offer.agent)).collect();
+        self.next_lease = (!offers.is_empty()).then(|| now + LEASE_EVERY_MS);
+        for (offer, agent) in offers {
+            let message = Box::new(ServerMessage::RingLease { offer, lease_ms: LEASE_MS });
+            self.push(Effect::Live { to: Audience::Agent(agent), message });
+        }
+    }
+
+    fn wait_in_line(&mut self, id: CallId) {
+        self.accept(id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.view.state = CallState::Waiting;
+        call.view.agent = None;
+        let (leg, clip) = (call.caller.leg, self.sounds.music.clone());
+        self.media(Media::Hear { leg, source: Source::Loop { clip } });
+        self.publish(id);
+    }
+
+    fn nobody_left(&mut self, now: Millis, id: CallId, to: Exhausted, cause: cordboard_shared::call::CallCause) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            // The engine has let go: nothing is to be told to it when the call ends.
+            call.phase = Phase::Farewell;
+            call.view.cause = Some(cause);
+            call.view.agent = None;
+        }
+        match to {
+            Exhausted::Voicemail { mailbox } => self.to_voicemail(now, id, &mailbox),
+            Exhausted::Disconnect => {
+                let next = self.node_after(id);
+                let accepted = self.calls.get(&id).is_some_and(|call| call.caller.accepted);
+                if next.is_some() {
+                    self.enter_node(now, id, next);
+                } else if accepted {
+                    self.play_prompt(now, id, "audio:all-busy");
+                } else {
+                    self.hang_up(now, id, EndedBy::System, 480);
+                }
+            }
+        }
+    }
+
+    /// Somebody pressed Answer, and won.
+    fn connect(&mut self, now: Millis, offer: OfferId, id: CallId, agent: AgentId) {
+        self.offers.remove(&offer);
+        self.accept(id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.offer = None;
+        call.phase = Phase::Connecting;
+        call.deadline = Some(now + SOUND_WAIT_MS);
+        call.view.state = CallState::Connected;
+        call.view.agent = Some(agent);
+        call.view.answered_at = Some(now);
+        call.view.waited_ms = now.since(call.queued_at.unwrap_or(call.view.started_at));
+        call.view.cause = None;
+        let desk = call.desk;
+        self.drop_desks(id, desk);
+        let message = Box::new(ServerMessage::RingStop { offer, reason: RingStop::Answered });
+        self.push(Effect::Live { to: Audience::Agent(agent), message });
+        self.publish(id);
+        self.try_join(id);
+    }
+
+    /// Joins both legs as soon as the browser's sound is up.
+    pub(super) fn try_join(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if !matches!(call.phase, Phase::Connecting | Phase::Connected) {
+            return;
+        }
+        let Some(desk) = call.desk_leg().filter(|desk| desk.up).map(|desk| desk.leg) else { return };
+        call.phase = Phase::Connected;
+        call.deadline = None;
+        let (caller, held, muted) = (call.caller.leg, call.view.state == CallState::Held, call.muted);
+        let (to_caller, to_desk) = if held {
+            (Source::Loop { clip: self.sounds.music.clone() }, Source::Silence)
+        } else {
+            (Source::Leg(desk), Source::Leg(caller))
+        };
+        self.media(Media::Hear { leg: caller, source: to_caller });
+        self.media(Media::Hear { leg: desk, source: to_desk });
+        self.media(Media::Gate { leg: desk, open: !muted });
+        self.show(id);
+    }
+
+    pub(super) fn peer_answered(&mut self, leg: LegId, answer: Result<String, String>) {
+        let Some(Owner::Desk(id, socket)) = self.legs.get(&leg).copied() else { return };
+        let reply = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)).and_then(|it| it.reply.take());
+        let Some(to) = reply else { return };
+        let result = answer.map(|sdp| serde_json::json!({ "sdp": sdp })).map_err(|error| {
+            cordboard_shared::Problem::new(
+                cordboard_shared::ProblemCode::InvalidField,
+                format!("The browser's sound offer cannot be used: {error}."),
+            )
+            .with("pointer", "/sdp")
+        });
+        self.push(Effect::Reply { to, result });
+    }
+
+    pub(super) fn peer_up(&mut self, _now: Millis, leg: LegId) {
+        let Some(Owner::Desk(id, socket)) = self.legs.get(&leg).copied() else { return };
+        if let Some(desk) = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)) {
+            desk.up = true;
+        }
+        self.try_join(id);
+    }
+
+    /// The browser's sound is gone in the middle of a call: the caller hears music while it may come back.
+    pub(super) fn peer_lost(&mut self, now: Millis, leg: LegId) {
+        let Some(Owner::Desk(id, socket)) = self.legs.get(&leg).copied() else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if let Some(desk) = call.desks.get_mut(&socket) {
+            desk.up = false;
+        }
+        if call.phase == Phase::Connected && call.desk == Some(socket) {
+            call.deadline = Some(now + REJOIN_MS);
+            let (caller, clip) = (call.caller.leg, self.sounds.music.clone());
+            self.media(Media::Hear { leg: caller, source: Source::Loop { clip } });
+            self.show(id);
+        }
+    }
+
+    /// A call's own deadline has come.
+    pub(super) fn call_timeout(&mut self, now: Millis, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        match call.phase {
+            Phase::Flow => self.menu_timeout(now, id),
+            // The person who answered has no sound: back to the head of the line.
+            Phase::Connecting | Phase::Connected => self.return_to_line(now, id),
+            Phase::Opening | Phase::Routing | Phase::Voicemail(_) | Phase::Farewell | Phase::Over => {}
+        }
+    }
+
+    fn return_to_line(&mut self, now: Millis, id: CallId) {
+        self.drop_desks(id, None);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let agent = call.view.agent.take();
+        call.phase = Phase::Routing;
+        call.desk = None;
+        call.muted = false;
+        call.view.state = CallState::Waiting;
+        call.view.answered_at = None;
+        let live = call.live();
+        let (leg, clip) = (call.caller.leg, self.sounds.music.clone());
+        self.media(Media::Hear { leg, source: Source::Loop { clip } });
+        if let Some(agent) = agent {
+            // The person who lost it is told that it went on without them.
+            let message = Box::new(ServerMessage::CallState(Box::new(live)));
+            self.push(Effect::Live { to: Audience::Agent(agent), message });
+        }
+        self.route(now, Routing::ConnectFailed(id));
+    }
+}
+
+fn ring_stop(reason: Reason) -> RingStop {
+    match reason {
+        Reason::MissedNoAnswer => RingStop::MissedNoAnswer,
+        Reason::Declined => RingStop::Declined,
+        Reason::DeclinedByStatus => RingStop::DeclinedByStatus,
+        Reason::CallerHungUp => RingStop::CallerHungUp,
+        Reason::Answered => RingStop::Answered,
+        Reason::DeviceDidNotConfirm | Reason::NotReachable => RingStop::DeviceDidNotConfirm,
+        Reason::Rung
+        | Reason::RungAlwaysInclude
+        | Reason::RungExtensionRule
+        | Reason::RungTransfer
+        | Reason::RungCallback
+        | Reason::RungEmergency
+        | Reason::AnsweredElsewhere
+        | Reason::CarrierBusy
+        | Reason::SkippedAway
+        | Reason::SkippedOptedOut
+        | Reason::SkippedDnd
+        | Reason::SkippedPaused
+        | Reason::SkippedOffSchedule
+        | Reason::SkippedNoDevice
+        | Reason::SkippedOnCall
+        | Reason::SkippedAfterCallWork
+        | Reason::SkippedRingingOtherCall
+        | Reason::SkippedWaveLimit
+        | Reason::SkippedNotMember
+        | Reason::SkippedStickyBoundElsewhere
+        | Reason::SkippedSkill
+        | Reason::SkippedSeatDisabled
+        | Reason::NotReached
+        | Reason::BlockedCaller
+        | Reason::NoFlowNow
+        | Reason::NoLineFree
+        | Reason::AccountSuspended => RingStop::AnsweredElsewhere,
+    }
+}

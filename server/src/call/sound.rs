@@ -1,0 +1,37 @@
+//! What callers hear from us.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cordboard_media::Clip;
+
+/// Prompts and tones.
+#[derive(Clone)]
+pub struct Sounds {
+    /// A prompt by language and name; falls back to English.
+    pub prompt: fn(&str, &str) -> Option<Arc<Clip>>,
+    /// Before a voicemail message.
+    pub beep: Arc<Clip>,
+    /// While a phone rings and the call is already answered.
+    pub ringback: Arc<Clip>,
+    /// While the caller waits.
+    pub music: Arc<Clip>,
+}
+
+impl fmt::Debug for Sounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sounds")
+    }
+}
+
+impl Sounds {
+    /// The tones as generated, with prompts from `prompt`.
+    pub fn new(prompt: fn(&str, &str) -> Option<Arc<Clip>>) -> Self {
+        Self {
+            prompt,
+            beep: Arc::new(cordboard_media::tone::beep()),
+            ringback: Arc::new(cordboard_media::tone::ringback(cordboard_media::tone::Ringback::Uk)),
+            music: Arc::new(cordboard_media::tone::hold_music()),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The account's people, departments, numbers and flows, loaded at start and read by everybody.
+
+use std::collections::BTreeMap;
+
+use cordboard_shared::agent::AgentProfile;
+use cordboard_shared::department::{Department, Mailbox, Number, Trunk};
+use cordboard_shared::flow::Flow;
+use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
+use cordboard_shared::phone::{E164, Extension};
+
+/// The policy part of one account.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// The account.
+    pub account: AccountId,
+    /// Name of the company.
+    pub name: String,
+    /// Time zone (IANA name).
+    pub zone: String,
+    /// Language of its prompts.
+    pub language: String,
+    /// Rises with each change of anything below.
+    pub policy_version: u64,
+    /// People by id.
+    pub agents: BTreeMap<AgentId, AgentProfile>,
+    /// Departments in the order they are shown.
+    pub departments: Vec<Department>,
+    /// Numbers.
+    pub numbers: Vec<Number>,
+    /// Flows.
+    pub flows: Vec<Flow>,
+    /// Trunks.
+    pub trunks: Vec<Trunk>,
+    /// Voicemail boxes.
+    pub mailboxes: Vec<Mailbox>,
+}
+
+impl Directory {
+    /// The department with this id.
+    pub fn department(&self, id: DepartmentId) -> Option<&Department> {
+        self.departments.iter().find(|department| department.id == id)
+    }
+
+    /// The department with this slug.
+    pub fn department_by_slug(&self, slug: &str) -> Option<&Department> {
+        self.departments.iter().find(|department| department.slug == slug)
+    }
+
+    /// The person with this extension.
+    pub fn agent_by_extension(&self, extension: &Extension) -> Option<&AgentProfile> {
+        self.agents.values().find(|agent| agent.extension.as_ref() == Some(extension))
+    }
+
+    /// The number that was called.
+    pub fn number(&self, number: &E164) -> Option<&Number> {
+        self.numbers.iter().find(|entry| entry.number == *number)
+    }
+
+    /// The flow with this slug.
+    pub fn flow(&self, slug: &str) -> Option<&Flow> {
+        self.flows.iter().find(|flow| flow.slug == slug)
+    }
+
+    /// The voicemail box of this name: a department's slug or a person's id.
+    pub fn mailbox(&self, name: &str) -> Option<&Mailbox> {
+        self.mailboxes.iter().find(|mailbox| mailbox.name == name)
+    }
+
+    /// The name of a person, for people.
+    pub fn agent_name(&self, id: AgentId) -> &str {
+        self.agents.get(&id).map_or("somebody", |agent| agent.name.as_str())
+    }
+}
+
+impl Directory {
+    /// Whether this person works in, or manages, the department.
+    pub fn works_in(&self, agent: AgentId, department: DepartmentId) -> bool {
+        let member = self.department(department).is_some_and(|it| it.members.iter().any(|it| it.agent == agent));
+        member || self.agents.get(&agent).is_some_and(|it| it.role == cordboard_shared::agent::Role::Manager)
+    }
+
+    /// Whether this person is an owner, an admin or a manager.
+    pub fn is_staff(&self, agent: AgentId) -> bool {
+        use cordboard_shared::agent::Role;
+        self.agents.get(&agent).is_some_and(|it| match it.role {
+            Role::Owner | Role::Admin | Role::Manager => true,
+            Role::Agent => false,
+        })
+    }
+
+    /// Whether this person may see the other one's presence: themselves, colleagues of a department, or everybody as staff.
+    pub fn may_see(&self, agent: AgentId, other: AgentId) -> bool {
+        agent == other
+            || self.is_staff(agent)
+            || self.departments.iter().any(|it| {
+                let has = |id| it.members.iter().any(|member| member.agent == id);
+                has(agent) && has(other)
+            })
+    }
+}
+
+/// Whether an address lies in a network of CIDR form, such as `127.0.0.0/8` or `::1`.
+pub fn network_contains(network: &str, address: std::net::IpAddr) -> bool {
+    use std::net::IpAddr;
+    let (base, prefix) = network.split_once('/').map_or((network, None), |(base, prefix)| (base, Some(prefix)));
+    let Ok(base) = base.parse::<IpAddr>() else { return false };
+    let whole = if base.is_ipv4() { 32 } else { 128 };
+    let Some(prefix) = prefix.map_or(Some(whole), |prefix| prefix.parse::<u32>().ok().filter(|it| *it <= whole)) else {
+        return false;
+    };
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)) << 96,
+        IpAddr::V6(address) => u128::from(address),
+    };
+    let address = address.to_canonical();
+    base.is_ipv4() == address.is_ipv4() && (prefix == 0 || (bits(base) ^ bits(address)) >> (128 - prefix) == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses_and_no_others() {
+        let ip = |text: &str| text.parse().unwrap();
+        assert!(network_contains("127.0.0.0/8", ip("127.9.9.9")));
+        assert!(!network_contains("127.0.0.0/8", ip("128.0.0.1")));
+        assert!(network_contains("::1", ip("::1")));
+        assert!(network_contains("127.0.0.1", ip("::ffff:127.0.0.1")));
+        assert!(!network_contains("10.0.0.0/33", ip("10.0.0.1")));
+        assert!(!network_contains("nonsense", ip("10.0.0.1")));
+        assert!(network_contains("0.0.0.0/0", ip("10.0.0.1")));
+    }
+}

@@ -1,0 +1,4 @@
+//! Sockets: one loop per core, which decides nothing.
+
+pub mod media;
+pub mod sip;
