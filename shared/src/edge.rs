@@ -27,7 +27,7 @@ pub const FEED_PATH: &str = "/edge/feed";
 
 /// Most intents in one request.
 pub const MAX_INTENTS: usize = 100;
-/// Most changes in one answer of [`CHANGES_PATH`].
+/// Most changes in one answer of [`CHANGES_PATH`]; a mirror further behind takes a snapshot.
 pub const MAX_CHANGES: usize = 256;
 /// Generation of the split of an account into buckets; one bucket for now.
 pub const GENERATION: u32 = 1;
@@ -187,9 +187,6 @@ pub struct Changes {
     /// What they cover; a snapshot is from 0.
     #[serde(flatten)]
     pub range: FeedRange,
-    /// At most one per person and number, in order.
+    /// At most one per person, in the order of their change.
     pub items: Vec<FeedItem>,
-    /// Whether there are more after `to`.
-    #[serde(default)]
-    pub more: bool,
 }

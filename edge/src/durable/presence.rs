@@ -32,8 +32,6 @@ use crate::reply;
 const PULL_PAUSE: u64 = 1_000;
 /// A server that pushes every 5 s and was not heard of for this long, in milliseconds, may be gone.
 const SILENCE: u64 = 6_000;
-/// Most pulls in a row for one read; a copy so far behind takes a snapshot instead.
-const MAX_PULLS: u32 = 8;
 
 /// The copy of one account's presence.
 #[durable_object]
@@ -186,21 +184,19 @@ async fn pull(env: Env, sql: worker::SqlStorage, account: AccountId) -> bool {
 
 async fn pull_all(env: &Env, sql: worker::SqlStorage, account: AccountId) -> Result<bool> {
     let rows = Rows::open(sql)?;
+    let mirror = rows.mirror()?;
     let snapshot = format!("{SNAPSHOT_PATH}?account={account}&bucket={BUCKET}");
-    let mut path = match rows.mirror()?.cursor {
-        Some(cursor) => changes_path(account, &cursor.to_string()),
-        None => snapshot.clone(),
-    };
-    for _ in 0..MAX_PULLS {
+    let changes = mirror.cursor.map(|after| {
+        let since = mirror.server_time.0;
+        format!("{CHANGES_PATH}?account={account}&bucket={BUCKET}&after={after}&since={since}&limit={MAX_CHANGES}")
+    });
+    for path in changes.into_iter().chain([snapshot]) {
         // Before the request: what is committed while it runs may be missing in its answer.
         let asked_at = reply::now();
         let Ok(answer) = origin::get(env, &path).await else { return Ok(false) };
         match answer.status {
             200 => {}
-            410 if path != snapshot => {
-                path.clone_from(&snapshot);
-                continue;
-            }
+            410 => continue,
             status => {
                 console_error!("the server answered {status} to a pull");
                 return Ok(false);
@@ -210,20 +206,11 @@ async fn pull_all(env: &Env, sql: worker::SqlStorage, account: AccountId) -> Res
         if changes.account != account || changes.generation != GENERATION || changes.range.bucket != BUCKET {
             return Err("the server answered a pull for something else".into());
         }
-        let arrival = Arrival::Pulled { asked_at, more: changes.more };
-        if store(&rows, arrival, &changes.range, &changes.items)? {
-            path.clone_from(&snapshot);
-        } else if changes.more {
-            path = changes_path(account, &changes.range.position().to_string());
-        } else {
+        if !store(&rows, Arrival::Pulled { asked_at }, &changes.range, &changes.items)? {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-fn changes_path(account: AccountId, after: &str) -> String {
-    format!("{CHANGES_PATH}?account={account}&bucket={BUCKET}&after={after}&limit={MAX_CHANGES}")
 }
 
 /// Applies a part of the feed and stores the result; true when something is missing.

@@ -55,6 +55,9 @@ pub struct Mirror {
     pub cursor: Option<FeedPosition>,
     /// By this clock, the latest time at which the copy was complete.
     pub complete_at: Option<Millis>,
+    /// The same by the server's clock; a pull asks for what changed since.
+    #[serde(default)]
+    pub server_time: Millis,
     offset: Option<Offset>,
 }
 
@@ -65,8 +68,6 @@ pub enum Arrival {
     Pulled {
         /// Taken before the request was sent.
         asked_at: Millis,
-        /// Whether the answer was cut short.
-        more: bool,
     },
     /// Sent by the server unasked.
     Pushed {
@@ -163,9 +164,9 @@ impl Mirror {
 
     fn note_time(&mut self, arrival: Arrival, as_of: Millis, contiguous: bool) {
         let complete_at = match arrival {
-            Arrival::Pulled { asked_at, more } => {
+            Arrival::Pulled { asked_at } => {
                 self.offset = Some(Offset { seen_at: asked_at, ms: as_of.0.saturating_sub(asked_at.0) });
-                (!more).then_some(asked_at)
+                Some(asked_at)
             }
             Arrival::Pushed { at } => self
                 .offset
@@ -174,6 +175,7 @@ impl Mirror {
         };
         if contiguous {
             self.complete_at = self.complete_at.max(complete_at);
+            self.server_time = self.server_time.max(as_of);
         }
     }
 }
@@ -242,7 +244,7 @@ pub(crate) mod tests {
         }
 
         fn snapshot(&mut self, at: Millis, to: u64, items: &[FeedItem]) {
-            let pull = self.apply(Arrival::Pulled { asked_at: at, more: false }, &range(0, to, at), items);
+            let pull = self.apply(Arrival::Pulled { asked_at: at }, &range(0, to, at), items);
             assert!(!pull);
         }
 
@@ -291,7 +293,7 @@ pub(crate) mod tests {
         assert_eq!(copy.body(ADA), r#"{"rev":3,"seq":9}"#);
         assert!(!copy.mirror.holds(T + 11_000, LEASE));
 
-        let pulled = Arrival::Pulled { asked_at: T + 11_000, more: false };
+        let pulled = Arrival::Pulled { asked_at: T + 11_000 };
         assert!(!copy.apply(pulled, &range(8, 9, T), &[item(BO, 2, 8), item(ADA, 3, 9)]));
         assert_eq!(copy.seq(), Some(9));
         assert_eq!(copy.body(BO), r#"{"rev":2,"seq":8}"#);
@@ -362,7 +364,7 @@ pub(crate) mod tests {
     fn a_push_renews_the_lease_only_while_the_clocks_are_known_to_agree() {
         let filled = |as_of: Millis| {
             let mut copy = Copy::default();
-            copy.apply(Arrival::Pulled { asked_at: T, more: false }, &range(0, 7, as_of), &[]);
+            copy.apply(Arrival::Pulled { asked_at: T }, &range(0, 7, as_of), &[]);
             copy
         };
         let renewed_at = |copy: &mut Copy, at: Millis, as_of: Millis| {
@@ -380,15 +382,5 @@ pub(crate) mod tests {
         let mut unknown = Copy::default();
         unknown.push(T, 0, 7, &[item(ADA, 1, 7)]);
         assert_eq!((unknown.seq(), unknown.mirror.complete_at), (Some(7), None), "state, but no word about its age");
-    }
-
-    #[test]
-    fn a_cut_pull_moves_the_cursor_but_is_not_complete() {
-        let mut copy = Copy::default();
-        copy.snapshot(T, 7, &[item(ADA, 1, 3)]);
-
-        copy.apply(Arrival::Pulled { asked_at: T + 20_000, more: true }, &range(8, 9, T), &[item(BO, 1, 9)]);
-        assert_eq!(copy.seq(), Some(9));
-        assert!(!copy.mirror.holds(T + 20_000, LEASE));
     }
 }

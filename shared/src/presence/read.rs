@@ -139,7 +139,7 @@ mod tests {
 
     fn mirror() -> Mirror {
         let mut mirror = Mirror::default();
-        let arrival = Arrival::Pulled { asked_at: T, more: false };
+        let arrival = Arrival::Pulled { asked_at: T };
         mirror.apply(arrival, &range(0, 7, T), &[item(ADA, 5, 7)], |_| None);
         mirror
     }
