@@ -9,7 +9,9 @@ use crate::panel::Flavor;
 use crate::{css, panel, say, tools, worker, workspace};
 
 /// The packages that only mean something as WebAssembly.
-const WASM: [&str; 2] = ["cordboard-frontend", "cordboard-edge"];
+const WASM: [&str; 2] = [PANEL, "cordboard-edge"];
+/// The panel; its library is the model, which is tested on the host.
+const PANEL: &str = "cordboard-frontend";
 /// cargo-deny's version.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -23,6 +25,10 @@ pub(crate) fn check() -> Result<()> {
     })?;
     say::step("lints of the WebAssembly packages", || {
         workspace::run(browser("clippy").args(["--", "-D", "warnings"]))
+    })?;
+    say::step("lints of the panel's model and its tests", || {
+        let mut lints = workspace::cargo();
+        workspace::run(lints.args(["clippy", "--package", PANEL, "--lib", "--tests", "--", "-D", "warnings"]))
     })?;
     say::step("documentation of the host packages", || {
         workspace::run(host("doc").args(["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
@@ -42,11 +48,9 @@ pub(crate) fn test() -> Result<()> {
     check()?;
     css::compare()?;
     say::step("tests of the routines", || workspace::run(workspace::cargo().args(["test", "--package", "xtask"])))?;
-    if workspace::root().join("frontend/src/lib.rs").is_file() {
-        say::step("tests of the panel's model", || {
-            workspace::run(workspace::cargo().args(["test", "--package", "cordboard-frontend", "--lib"]))
-        })?;
-    }
+    say::step("tests of the panel's model", || {
+        workspace::run(workspace::cargo().args(["test", "--package", PANEL, "--lib"]))
+    })?;
     // One selection of packages and targets for the server's binary and for all tests: another selection would unite
     // other features, and Cargo would compile the same crates twice.
     say::step("build the server and all tests", || workspace::run(host("build").args(["--bins", "--tests"])))?;

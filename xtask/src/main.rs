@@ -16,6 +16,7 @@ mod worker;
 mod workspace;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -64,7 +65,17 @@ enum Routine {
     Css,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match perform() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform() -> Result<()> {
     match Arguments::parse().routine {
         Routine::Run { data_dir } => run::run(&workspace::root().join(data_dir)),
         Routine::Edge { data_dir, server } => edge::run(&workspace::root().join(data_dir), &server),

@@ -1,6 +1,6 @@
 //! What a person sees while a routine runs: one line per step with its seconds. The only place that prints.
 
-#![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its terminal")]
 
 use std::time::Instant;
 
@@ -9,6 +9,12 @@ use anyhow::{Context, Result};
 /// Prints one line.
 pub(crate) fn line(text: impl AsRef<str>) {
     println!("{}", text.as_ref());
+}
+
+/// Prints why a routine failed, the nearest reason last.
+pub(crate) fn failure(error: &anyhow::Error) {
+    let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
+    eprintln!("error: {}", reasons.join("\n  because: "));
 }
 
 /// Announces a step, runs it, and says how long it took. A failure carries the step's name.
