@@ -22,7 +22,7 @@ use crate::flow::Flow;
 use crate::message::{Defect, Envelope, Message, Method, Request, Response, parse, via};
 use crate::token::Tokens;
 use crate::transaction::timer::TimerTable;
-use crate::transaction::{AckGoes, Purpose, TransactionLayer, TxId, Wire};
+use crate::transaction::{AckGoes, Fired, Purpose, TransactionLayer, TxId, Wire};
 
 /// A SIP user agent: as many calls in and out as its limits allow.
 pub struct Endpoint {
@@ -133,6 +133,10 @@ impl Endpoint {
                 return;
             }
         }
+        if self.layer.server_count() >= 2 * self.config.limits.server_transactions {
+            // New calls are refused long before; what still comes inside dialogs has its bound here.
+            return;
+        }
         match request.method {
             Method::Ack => self.ack(now, request, &envelope),
             Method::Cancel => self.cancel(now, reply, request, &envelope),
@@ -182,7 +186,7 @@ impl Endpoint {
             Command::Progress { dialog, status, sdp } => self.progress(now, dialog, status, sdp),
             Command::Accept { dialog, sdp } => self.accept(now, dialog, sdp),
             Command::Reject { dialog, status, retry_after, reason } => {
-                self.reject(now, dialog, status, retry_after, reason.as_deref())
+                self.reject(now, dialog, status, retry_after, reason.as_deref());
             }
             Command::HangUp { dialog } => self.hang_up(now, dialog),
             Command::AnswerOffer { dialog, sdp } => self.answer_offer(now, dialog, sdp),
@@ -219,9 +223,9 @@ impl Endpoint {
             };
             if layer_first {
                 match self.layer.fire_next(now, &mut self.wire) {
-                    Some(Some((_, purpose))) => self.transaction_timed_out(now, purpose),
-                    Some(None) => {}
-                    None => break,
+                    Fired::TimedOut(purpose) => self.transaction_timed_out(now, purpose),
+                    Fired::Other => {}
+                    Fired::Nothing => break,
                 }
             } else if let Some((id, timer)) = self.timers.pop_due(now) {
                 self.call_timer(now, id, timer);

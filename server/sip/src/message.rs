@@ -89,7 +89,7 @@ impl Response {
         for header in request.headers.iter() {
             match header.id() {
                 Some(HeaderId::Via | HeaderId::From | HeaderId::CallId | HeaderId::CSeq) => {
-                    headers.push_header(header.clone())
+                    headers.push_header(header.clone());
                 }
                 Some(HeaderId::To) => {
                     let mut value = header.value().to_vec();

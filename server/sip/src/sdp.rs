@@ -3,6 +3,8 @@
 mod description;
 mod negotiate;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 pub use description::{Connection, Direction, Media, SessionDescription};
 pub use negotiate::{AudioCodec, NegotiatedAudio, accept_answer, answer, offer};

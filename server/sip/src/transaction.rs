@@ -75,6 +75,17 @@ pub(crate) enum Purpose {
     Offer(DialogId),
 }
 
+/// What a wake-up found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fired {
+    /// No timer is due.
+    Nothing,
+    /// A timer that concerns no user.
+    Other,
+    /// A client transaction ended without an answer.
+    TimedOut(Purpose),
+}
+
 /// Bytes to send.
 pub(crate) type Wire = Vec<(Flow, Vec<u8>)>;
 
@@ -325,17 +336,15 @@ impl TransactionLayer {
         self.remove(tx);
     }
 
-    /// Fires the earliest timer that is due; gives back the client transaction it ended by time-out, if any.
-    ///
-    /// `None` when nothing is due.
-    pub(crate) fn fire_next(&mut self, now: Instant, wire: &mut Wire) -> Option<Option<(TxId, Purpose)>> {
-        let (tx, timer) = self.timers.pop_due(now)?;
+    /// Fires the earliest timer that is due.
+    pub(crate) fn fire_next(&mut self, now: Instant, wire: &mut Wire) -> Fired {
+        let Some((tx, timer)) = self.timers.pop_due(now) else { return Fired::Nothing };
         let mut actions = Vec::new();
         let mut purpose = None;
         let flow = if let Some(entry) = self.servers.get_mut(&tx) {
             match &mut entry.machine {
                 ServerMachine::Invite(machine) => machine.fire(timer, &mut actions),
-                ServerMachine::Other(machine) => machine.fire(timer, &mut actions),
+                ServerMachine::Other(_) => Server::fire(timer, &mut actions),
             }
             entry.flow
         } else if let Some(entry) = self.clients.get_mut(&tx) {
@@ -346,11 +355,11 @@ impl TransactionLayer {
             purpose = Some(entry.purpose);
             entry.flow
         } else {
-            return Some(None);
+            return Fired::Other;
         };
         let timed_out = actions.iter().any(|action| matches!(action, Action::Leave(Gone::TimedOut)));
         self.perform(now, tx, flow, actions, wire);
-        Some(purpose.filter(|_| timed_out).map(|purpose| (tx, purpose)))
+        purpose.filter(|_| timed_out).map_or(Fired::Other, Fired::TimedOut)
     }
 
     fn perform(&mut self, now: Instant, tx: TxId, flow: Flow, actions: Vec<Action>, wire: &mut Wire) {
@@ -421,7 +430,7 @@ fn hop_by_hop(invite: &Request, method: Method) -> Request {
     for header in invite.headers.iter() {
         match header.id() {
             Some(HeaderId::Via | HeaderId::From | HeaderId::CallId | HeaderId::Route | HeaderId::MaxForwards) => {
-                headers.push_header(header.clone())
+                headers.push_header(header.clone());
             }
             Some(HeaderId::CSeq) => {
                 let text = header.text();

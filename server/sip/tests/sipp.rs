@@ -1,5 +1,7 @@
 //! The endpoint on a real socket against SIPp, as callee and as caller.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};

@@ -55,6 +55,7 @@ impl Default for Limits {
 
 /// All that can happen to an endpoint.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "commands are handed over one at a time, never kept by the thousand")]
 pub enum Input {
     /// A UDP datagram came.
     Datagram {
@@ -88,6 +89,7 @@ pub enum Output {
 /// All that an application can tell an endpoint. A command for a dialog that is gone, or not in the state for it, is passed over:
 /// the event that says so is on its way.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "commands are handed over one at a time, never kept by the thousand")]
 pub enum Command {
     /// Sends a provisional response, 180 or 183, to an incoming INVITE.
     Progress {

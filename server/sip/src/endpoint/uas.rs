@@ -13,7 +13,7 @@ use crate::message::{Envelope, Header, HeaderId, Method, Request, Response, text
 use crate::transaction::timer::{PATIENCE, T1, T2};
 
 /// RFC 3261 §13.3.1.1: a provisional response "at every minute, to handle the possibility of lost provisional responses".
-const EXTEND_EVERY: Duration = Duration::from_secs(60);
+const EXTEND_EVERY: Duration = Duration::from_mins(1);
 
 impl Endpoint {
     /// A request without a To tag.

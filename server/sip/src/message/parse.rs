@@ -106,10 +106,10 @@ fn parse_start_line(line: &[u8]) -> Result<(StartLine, Option<Defect>), ParseErr
     }
     let uri = line.get(first + 1..last).unwrap_or_default();
     let bad_uri = uri.is_empty() || uri.iter().any(|&byte| byte.is_ascii_whitespace() || byte.is_ascii_control());
-    let defect = if !version.eq_ignore_ascii_case(b"SIP/2.0") {
-        Some(Defect::Version)
-    } else {
+    let defect = if version.eq_ignore_ascii_case(b"SIP/2.0") {
         bad_uri.then_some(Defect::RequestUri)
+    } else {
+        Some(Defect::Version)
     };
     Ok((StartLine::Request { method: Method::from_token(&decode(method)), uri: uri.to_vec() }, defect))
 }
@@ -161,13 +161,12 @@ fn cut_body(headers: &Headers, rest: &[u8], defect: &mut Option<Defect>) -> Vec<
     });
     let Some(first) = lengths.next() else { return rest.to_vec() };
     match first {
-        Some(length) if lengths.all(|other| other == Some(length)) => match rest.get(..length) {
-            Some(body) => body.to_vec(),
-            None => {
+        Some(length) if lengths.all(|other| other == Some(length)) => {
+            if length > rest.len() {
                 defect.get_or_insert(Defect::ShortBody);
-                rest.to_vec()
             }
-        },
+            rest.get(..length).unwrap_or(rest).to_vec()
+        }
         Some(_) | None => {
             defect.get_or_insert(Defect::ContentLength);
             rest.to_vec()

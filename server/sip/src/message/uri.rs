@@ -239,7 +239,8 @@ fn encode_user(user: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            encoded.push('%');
+            encoded.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
         }
     }
     encoded

@@ -53,7 +53,7 @@ const OFFERED_DTMF: u8 = 101;
 
 /// Answers an offer: the first audio m-line with a common codec is taken, all others are refused with port 0 (RFC 3264 §6).
 ///
-/// `prefer` lists what this side speaks; of these the offer's order decides, as RFC 3264 §6.1 recommends.
+/// `prefer` lists what this side speaks, the codec it likes best first; the answer names that one alone.
 pub fn answer(
     offer: &SessionDescription,
     local: SocketAddr,
@@ -64,7 +64,7 @@ pub fn answer(
     let mut chosen: Option<(usize, NegotiatedAudio)> = None;
     let mut problem = SdpError::NoAudio;
     for (index, media) in offer.media.iter().enumerate().filter(|(_, media)| is_telephone_audio(media)) {
-        match agree(offer, media, prefer) {
+        match agree(offer, media, preferred(media, prefer)) {
             Ok(audio) => {
                 chosen = Some((index, audio));
                 break;
@@ -101,7 +101,7 @@ pub fn accept_answer(offer: &SessionDescription, answer: &SessionDescription) ->
         .into_iter()
         .filter(|codec| offered.formats.iter().any(|format| codec_of(offered, format) == Some(*codec)))
         .collect();
-    agree(answer, media, &spoken)
+    agree(answer, media, listed(media, &spoken))
 }
 
 /// RFC 3264 §5.1: an m-line with port 0 is not offered at all; only plain RTP is spoken on telephone legs.
@@ -109,11 +109,11 @@ fn is_telephone_audio(media: &Media) -> bool {
     media.kind == "audio" && media.port != 0 && matches!(media.protocol.as_str(), "RTP/AVP" | "RTP/AVPF")
 }
 
-fn agree(description: &SessionDescription, media: &Media, spoken: &[AudioCodec]) -> Result<NegotiatedAudio, SdpError> {
-    let common = media.formats.iter().find_map(|format| {
-        let codec = codec_of(media, format).filter(|codec| spoken.contains(codec))?;
-        Some((codec, format.parse().ok()?))
-    });
+fn agree(
+    description: &SessionDescription,
+    media: &Media,
+    common: Option<(AudioCodec, u8)>,
+) -> Result<NegotiatedAudio, SdpError> {
     let (codec, payload_type) = common.ok_or(SdpError::NoCommonCodec)?;
     let dtmf = media.formats.iter().filter_map(|format| format.parse::<u8>().ok()).find(|&payload_type| {
         media.rtpmap(payload_type).is_some_and(|encoding| encoding.eq_ignore_ascii_case("telephone-event/8000"))
@@ -122,6 +122,22 @@ fn agree(description: &SessionDescription, media: &Media, spoken: &[AudioCodec])
     let stated = description.direction_of(media);
     let remote_direction = if ip.is_unspecified() { without_receiving(stated) } else { stated };
     Ok(NegotiatedAudio { codec, payload_type, dtmf, remote: SocketAddr::new(ip, media.port), remote_direction })
+}
+
+/// The codec this side likes best among those of an m-line, with its payload type there.
+fn preferred(media: &Media, spoken: &[AudioCodec]) -> Option<(AudioCodec, u8)> {
+    spoken.iter().find_map(|&codec| {
+        let format = media.formats.iter().find(|format| codec_of(media, format) == Some(codec))?;
+        Some((codec, format.parse().ok()?))
+    })
+}
+
+/// The first codec of an m-line that this side speaks: the far side lists what it likes best first (RFC 3264 §6.1).
+fn listed(media: &Media, spoken: &[AudioCodec]) -> Option<(AudioCodec, u8)> {
+    media.formats.iter().find_map(|format| {
+        let codec = codec_of(media, format).filter(|codec| spoken.contains(codec))?;
+        Some((codec, format.parse().ok()?))
+    })
 }
 
 /// RFC 3264 §8.4: `c=0.0.0.0` was the old way to say "neither RTP nor RTCP should be sent to the peer".

@@ -57,7 +57,7 @@ fn parse_origin(value: &str, session: &mut SessionDescription) -> Option<()> {
     // The numbers are of any length; what does not fit is still a valid name of the session.
     session.session_id = id.parse().unwrap_or(0);
     session.version = version.parse().unwrap_or(0);
-    session.origin = fields.nth(2)?.to_owned();
+    fields.nth(2)?.clone_into(&mut session.origin);
     Some(())
 }
 

@@ -45,7 +45,7 @@ impl Server {
         }
     }
 
-    pub(crate) fn fire(&self, timer: Timer, actions: &mut Vec<Action>) {
+    pub(crate) fn fire(timer: Timer, actions: &mut Vec<Action>) {
         if timer == Timer::J {
             actions.push(Action::Leave(Gone::Done));
         }

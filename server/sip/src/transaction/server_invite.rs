@@ -50,7 +50,7 @@ impl ServerInvite {
     pub(crate) fn repeat(&self, actions: &mut Vec<Action>) {
         match &self.state {
             State::Proceeding { last: Some(last) } | State::Completed { last, .. } => {
-                actions.push(Action::Transmit(last.clone()))
+                actions.push(Action::Transmit(last.clone()));
             }
             State::Proceeding { last: None } | State::Accepted | State::Confirmed => {}
         }

@@ -1,5 +1,7 @@
 //! The endpoint on a virtual network: two of them, or one and a scripted peer, on a clock that is an argument.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 mod hostile;
 mod in_dialog;
 mod loss;

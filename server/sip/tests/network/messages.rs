@@ -83,7 +83,7 @@ fn what_is_no_message_is_refused() {
     ] {
         assert_eq!(parse(text.as_bytes()).unwrap_err(), error, "{text:?}");
     }
-    assert_eq!(parse(&[b'x'; 70_000]).unwrap_err(), ParseError::TooLong);
+    assert_eq!(parse(&vec![b'x'; 70_000]).unwrap_err(), ParseError::TooLong);
 }
 
 #[test]

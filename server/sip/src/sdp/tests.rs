@@ -1,0 +1,177 @@
+//! Offers and answers as trunks send them.
+
+use std::net::SocketAddr;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::{AudioCodec, Direction, MAX_MEDIA, SdpError, SessionDescription, accept_answer, answer, offer};
+
+const BOTH: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
+
+/// A trunk's offer: video first, then audio with a codec we lack, with telephone events on an unusual number.
+const TRUNK: &str = "v=0\r\no=carrier 18446744073709551616 7 IN IP4 198.51.100.1\r\ns=call\r\nb=AS:64\r\nc=IN IP4 198.51.100.2\r\nt=0 0\r\n\
+a=sendrecv\r\nm=video 6000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 7000 RTP/AVP 18 8 0 97\r\na=rtpmap:18 G729/8000\r\n\
+a=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-16\r\na=ptime:30\r\nm=audio 7002 RTP/AVP 0\r\nm=image 0 udptl t38\r\n";
+
+fn local() -> SocketAddr {
+    "203.0.113.5:20000".parse().unwrap()
+}
+
+fn parse(text: &str) -> SessionDescription {
+    SessionDescription::parse(text.as_bytes()).unwrap()
+}
+
+fn with_media(media: &str) -> SessionDescription {
+    parse(&format!("v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n{media}"))
+}
+
+#[test]
+fn one_audio_line_is_accepted_and_all_others_are_refused_in_place() {
+    let (ours, audio) = answer(&parse(TRUNK), local(), 5, 6, &BOTH).unwrap();
+
+    assert_eq!((audio.codec, audio.payload_type, audio.dtmf), (AudioCodec::Pcmu, 0, Some(97)));
+    assert_eq!(audio.remote, "198.51.100.2:7000".parse().unwrap());
+    assert_eq!(audio.remote_direction, Direction::SendRecv);
+    // RFC 3264 §6: "The answer to an offered session description is based on the offered session description. […] For each "m=" line in
+    // the offer, there MUST be a corresponding "m=" line in the answer."
+    let ports: Vec<_> = ours.media.iter().map(|media| (media.kind.as_str(), media.port)).collect();
+    assert_eq!(ports, [("video", 0), ("audio", 20000), ("audio", 0), ("image", 0)]);
+    assert_eq!(ours.media[1].formats, ["0", "97"]);
+    let text = ours.to_string();
+    assert!(
+        text.starts_with("v=0\r\no=- 5 6 IN IP4 203.0.113.5\r\ns=-\r\nc=IN IP4 203.0.113.5\r\nt=0 0\r\n"),
+        "{text}"
+    );
+    for line in
+        ["a=rtpmap:0 PCMU/8000", "a=rtpmap:97 telephone-event/8000", "a=fmtp:97 0-15", "a=ptime:20", "a=sendrecv"]
+    {
+        assert!(text.contains(&format!("{line}\r\n")), "{text}");
+    }
+}
+
+#[test]
+fn our_preference_decides() {
+    let preferring = |codecs: &[AudioCodec]| answer(&parse(TRUNK), local(), 1, 1, codecs).unwrap().1.codec;
+    assert_eq!(preferring(&[AudioCodec::Pcma, AudioCodec::Pcmu]), AudioCodec::Pcma);
+    assert_eq!(preferring(&[AudioCodec::Pcmu]), AudioCodec::Pcmu);
+}
+
+#[test]
+fn without_a_common_codec_there_is_no_answer() {
+    let fails = |media: &str| answer(&with_media(media), local(), 1, 1, &BOTH).unwrap_err();
+    assert_eq!(fails("m=audio 4000 RTP/AVP 18 9\n"), SdpError::NoCommonCodec);
+    // Number 0 mapped to something else, and PCMU at another rate, are not G.711.
+    assert_eq!(fails("m=audio 4000 RTP/AVP 0\na=rtpmap:0 L16/8000\n"), SdpError::NoCommonCodec);
+    assert_eq!(fails("m=audio 4000 RTP/AVP 96\na=rtpmap:96 PCMU/16000\n"), SdpError::NoCommonCodec);
+    assert_eq!(fails("m=audio 4000 RTP/SAVP 0\n"), SdpError::NoAudio);
+    assert_eq!(fails("m=audio 0 RTP/AVP 0\n"), SdpError::NoAudio);
+    assert_eq!(fails("m=video 4000 RTP/AVP 0\n"), SdpError::NoAudio);
+    assert_eq!(fails("m=audio 4000 RTP/AVP 0\nc=IN IP4 media.example.com\n"), SdpError::NoAddress);
+}
+
+#[test]
+fn dynamic_numbers_are_kept() {
+    let described =
+        with_media("m=audio 4000 RTP/AVP 100 101\na=rtpmap:100 pcma/8000/1\na=rtpmap:101 telephone-event/8000\n");
+    let (ours, audio) = answer(&described, local(), 1, 1, &BOTH).unwrap();
+    assert_eq!((audio.codec, audio.payload_type, audio.dtmf), (AudioCodec::Pcma, 100, Some(101)));
+    assert_eq!(ours.media[0].rtpmap(100), Some("PCMA/8000"));
+}
+
+#[test]
+fn hold_is_seen_in_both_its_forms() {
+    let direction = |media: &str| {
+        let (ours, audio) = answer(&with_media(media), local(), 1, 1, &BOTH).unwrap();
+        (audio.remote_direction, ours.media[0].direction.unwrap())
+    };
+    // RFC 3264 §6.1: "If a stream is offered as sendonly, the corresponding stream MUST be marked as recvonly or inactive in the answer."
+    assert_eq!(direction("m=audio 4000 RTP/AVP 0\na=sendonly\n"), (Direction::SendOnly, Direction::RecvOnly));
+    assert_eq!(direction("m=audio 4000 RTP/AVP 0\na=recvonly\n"), (Direction::RecvOnly, Direction::SendOnly));
+    assert_eq!(direction("m=audio 4000 RTP/AVP 0\na=inactive\n"), (Direction::Inactive, Direction::Inactive));
+    assert_eq!(direction("m=audio 4000 RTP/AVP 0\nc=IN IP4 0.0.0.0\n"), (Direction::SendOnly, Direction::RecvOnly));
+    assert!(!direction("m=audio 4000 RTP/AVP 0\nc=IN IP4 0.0.0.0\n").0.receives());
+}
+
+#[test]
+fn the_direction_of_the_session_counts_unless_the_m_line_has_its_own() {
+    let session = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\na=inactive\nm=audio 4000 RTP/AVP 0\n";
+    assert_eq!(answer(&parse(session), local(), 1, 1, &BOTH).unwrap().1.remote_direction, Direction::Inactive);
+    let own = format!("{session}a=sendrecv\n");
+    assert_eq!(answer(&parse(&own), local(), 1, 1, &BOTH).unwrap().1.remote_direction, Direction::SendRecv);
+}
+
+#[test]
+fn our_offer_is_answered_over_ipv6() {
+    let local: SocketAddr = "[2001:db8::5]:20000".parse().unwrap();
+    let ours = offer(local, 9, 1, &BOTH, Direction::SendRecv);
+    assert!(ours.to_string().contains("c=IN IP6 2001:db8::5\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0 8 101\r\n"));
+    let there: SocketAddr = "[2001:db8::6]:30000".parse().unwrap();
+    let (theirs, seen_there) = answer(&ours, there, 3, 3, &[AudioCodec::Pcma]).unwrap();
+
+    let audio = accept_answer(&ours, &parse(&theirs.to_string())).unwrap();
+
+    assert_eq!((audio.codec, audio.payload_type, audio.dtmf, audio.remote), (AudioCodec::Pcma, 8, Some(101), there));
+    assert_eq!(seen_there.remote, local);
+}
+
+#[test]
+fn an_answer_must_fit_the_offer() {
+    let ours = offer(local(), 9, 1, &[AudioCodec::Pcmu], Direction::SendRecv);
+    assert_eq!(accept_answer(&ours, &with_media("m=audio 4000 RTP/AVP 8\n")), Err(SdpError::NoCommonCodec));
+    assert_eq!(accept_answer(&ours, &with_media("m=audio 0 RTP/AVP 0\n")), Err(SdpError::NoAudio));
+    assert_eq!(accept_answer(&ours, &with_media("")), Err(SdpError::NoAudio));
+    let hold = with_media("m=audio 4000 RTP/AVP 0\na=recvonly\n");
+    assert_eq!(accept_answer(&ours, &hold).unwrap().remote_direction, Direction::RecvOnly);
+    assert_eq!(accept_answer(&ours, &hold).unwrap().dtmf, None);
+}
+
+#[test]
+fn malformed_descriptions_are_refused() {
+    for (text, error) in [
+        ("", SdpError::Line(1)),
+        ("v=1\n", SdpError::Line(1)),
+        ("v=0\no=x\n", SdpError::Line(2)),
+        ("v=0\nno equals sign\n", SdpError::Line(2)),
+        ("v=0\nm=audio 70000 RTP/AVP 0\n", SdpError::Line(2)),
+        ("v=0\nm=audio 4000 RTP/AVP\n", SdpError::Line(2)),
+        ("v=0\nc=IN IP5 x\n", SdpError::Line(2)),
+    ] {
+        assert_eq!(SessionDescription::parse(text.as_bytes()), Err(error), "{text:?}");
+    }
+    let many = format!("v=0\n{}", "m=audio 4000 RTP/AVP 0\n".repeat(MAX_MEDIA + 1));
+    assert_eq!(SessionDescription::parse(many.as_bytes()), Err(SdpError::TooLarge));
+    assert_eq!(SessionDescription::parse(&vec![b'v'; 20_000]), Err(SdpError::TooLarge));
+}
+
+#[test]
+fn printing_and_parsing_agree() {
+    let once = parse(TRUNK);
+    assert_eq!(parse(&once.to_string()), once);
+}
+
+#[test]
+fn mutated_descriptions_never_panic_and_answers_can_be_read() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8866);
+    let mut answered = 0;
+    for _ in 0..50_000 {
+        let mut bytes = TRUNK.as_bytes().to_vec();
+        for _ in 0..=rng.next_u32() % 3 {
+            let at = rng.next_u32() as usize % bytes.len();
+            match rng.next_u32() % 4 {
+                0 => bytes[at] ^= 1 << (rng.next_u32() % 8),
+                1 => drop(bytes.drain(at..(at + 9).min(bytes.len() - 1).max(at))),
+                2 => drop(bytes.splice(at..at, "99999999999".bytes())),
+                _ => drop(bytes.splice(at..at, [0xC3, 0x28, b'\r'])),
+            }
+        }
+        if let Ok(described) = SessionDescription::parse(&bytes)
+            && let Ok((ours, _)) = answer(&described, local(), 1, 1, &BOTH)
+        {
+            assert_eq!(ours.media.len(), described.media.len());
+            parse(&ours.to_string());
+            answered += 1;
+        }
+    }
+    assert!(answered > 10_000, "{answered}");
+}
