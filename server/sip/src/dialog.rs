@@ -37,7 +37,8 @@ impl Dialog {
             remote_tag: envelope.from.tag().map(str::to_owned),
             local_seq: 0,
             remote_seq: Some(envelope.cseq.number),
-            // "The route set MUST be set to the list of URIs in the Record-Route header field from the request, taken in order".
+            // "The route set MUST be set to the list of URIs in the Record-Route header field from the request, taken
+            // in order".
             route_set: request.headers.list(HeaderId::RecordRoute),
             target,
             flow,

@@ -1,7 +1,9 @@
-//! The one door to the SIP core: datagrams, commands and the time go in; datagrams, events and the next deadline come out.
+//! The one door to the SIP core: datagrams, commands and the time go in; datagrams, events and the next deadline come
+//! out.
 //!
-//! [`Endpoint`] matches datagrams to transactions and requests to dialogs. It holds no socket, clock or task. It may call itself over
-//! loopback: a dialog is known by Call-ID and our own tag, and the tables of client and server transactions are apart.
+//! [`Endpoint`] matches datagrams to transactions and requests to dialogs. It holds no socket, clock or task. It may
+//! call itself over loopback: a dialog is known by Call-ID and our own tag, and the tables of client and server
+//! transactions are apart.
 
 mod api;
 mod call;
@@ -61,7 +63,8 @@ impl Endpoint {
         DialogId::outgoing(self.next_dialog)
     }
 
-    /// Takes one input. Timers whose time has come fire first, whatever the input is. Drain [`Self::poll_output`] afterwards.
+    /// Takes one input. Timers whose time has come fire first, whatever the input is. Drain [`Self::poll_output`]
+    /// afterwards.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.fire_timers(now);
         match input {
@@ -216,7 +219,8 @@ impl Endpoint {
 
     fn fire_timers(&mut self, now: Instant) {
         loop {
-            // The earlier of the two tables goes first, so that one late wake-up gives the same order as many timely ones.
+            // The earlier of the two tables goes first, so that one late wake-up gives the same order as many timely
+            // ones.
             let layer_first = match (self.layer.next_deadline(), self.timers.next_deadline()) {
                 (Some(layer), Some(call)) => layer <= call,
                 (layer, _) => layer.is_some(),
@@ -239,7 +243,8 @@ impl Endpoint {
         match purpose {
             Purpose::Invite(id) => self.invite_timed_out(id),
             Purpose::Bye(id) => drop(self.remove_call(id)),
-            // RFC 3261 §12.2.1.2: "A UAC SHOULD also terminate a dialog if no response at all is received for the request".
+            // RFC 3261 §12.2.1.2: "A UAC SHOULD also terminate a dialog if no response at all is received for the
+            // request".
             Purpose::Info(id) | Purpose::Offer(id) => self.leave(now, id, EndCause::Timeout),
             Purpose::Cancel | Purpose::StrayBye => {}
         }

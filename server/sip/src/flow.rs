@@ -16,7 +16,8 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Whether the transport itself repeats what is lost (RFC 3261 §17: timers A, E, G and the linger timers depend on it).
+    /// Whether the transport itself repeats what is lost (RFC 3261 §17: timers A, E, G and the linger timers depend on
+    /// it).
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,

@@ -1,7 +1,7 @@
 //! SIP messages: header fields kept as the bytes they came in, with typed views on demand.
 //!
-//! Parsing never loses a header field it does not know, and never panics; what a request has wrong with it is reported as
-//! a [`Defect`], so that the caller can answer with the status the RFC asks for.
+//! Parsing never loses a header field it does not know, and never panics; what a request has wrong with it is reported
+//! as a [`Defect`], so that the caller can answer with the status the RFC asks for.
 
 pub mod envelope;
 pub mod header;

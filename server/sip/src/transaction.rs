@@ -281,7 +281,8 @@ impl TransactionLayer {
         tx
     }
 
-    /// Takes a response in; gives back whose it is if it concerns the user. A repeated 2xx gets its ACK again right here.
+    /// Takes a response in; gives back whose it is if it concerns the user. A repeated 2xx gets its ACK again right
+    /// here.
     pub(crate) fn response(
         &mut self,
         now: Instant,

@@ -7,15 +7,17 @@ use crate::message::{Headers, NameAddr, SipUri};
 
 /// One dialog of one endpoint, from the INVITE on.
 ///
-/// Incoming calls are numbered by the endpoint. For outgoing ones take [`Endpoint::new_dialog_id`](super::Endpoint::new_dialog_id), or choose
-/// a number where the endpoint cannot be asked: [`DialogId::outgoing`]. The two never collide with incoming ones.
+/// Incoming calls are numbered by the endpoint. For outgoing ones take
+/// [`Endpoint::new_dialog_id`](super::Endpoint::new_dialog_id), or choose a number where the endpoint cannot be asked:
+/// [`DialogId::outgoing`]. The two never collide with incoming ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DialogId(u64);
 
 impl DialogId {
     const OUTGOING: u64 = 1 << 63;
 
-    /// The id of an outgoing call with a number of the caller's choice. Use each once, and do not mix with `new_dialog_id`.
+    /// The id of an outgoing call with a number of the caller's choice. Use each once, and do not mix with
+    /// `new_dialog_id`.
     pub fn outgoing(number: u64) -> Self {
         Self(number | Self::OUTGOING)
     }
@@ -41,7 +43,8 @@ pub struct EndpointConfig {
 pub struct Limits {
     /// Dialogs, ringing ones included. Above it a new INVITE gets 503.
     pub dialogs: usize,
-    /// Server transactions, finished ones that still absorb repeats included. Above it new requests outside a dialog get 503.
+    /// Server transactions, finished ones that still absorb repeats included. Above it new requests outside a dialog
+    /// get 503.
     pub server_transactions: usize,
     /// Seconds in `Retry-After` of those 503.
     pub retry_after: u32,
@@ -86,8 +89,8 @@ pub enum Output {
     Timeout(Option<Instant>),
 }
 
-/// All that an application can tell an endpoint. A command for a dialog that is gone, or not in the state for it, is passed over:
-/// the event that says so is on its way.
+/// All that an application can tell an endpoint. A command for a dialog that is gone, or not in the state for it, is
+/// passed over: the event that says so is on its way.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "commands are handed over one at a time, never kept by the thousand")]
 pub enum Command {
@@ -118,8 +121,9 @@ pub enum Command {
         /// Value of a `Reason` header (RFC 3326), as in `Q.850;cause=1`.
         reason: Option<String>,
     },
-    /// Ends a call in any state: BYE when confirmed, CANCEL (after the first provisional response) when calling, 480 when still ringing
-    /// here. Yields [`Event::Ended`] with [`EndCause::LocalBye`], or [`Event::Failed`] with [`FailureCause::Cancelled`] when calling, at once.
+    /// Ends a call in any state: BYE when confirmed, CANCEL (after the first provisional response) when calling, 480
+    /// when still ringing here. Yields [`Event::Ended`] with [`EndCause::LocalBye`], or [`Event::Failed`] with
+    /// [`FailureCause::Cancelled`] when calling, at once.
     HangUp {
         /// The dialog.
         dialog: DialogId,
@@ -138,7 +142,8 @@ pub enum Command {
         /// 300 to 699, as a rule 488.
         status: u16,
     },
-    /// Sends a re-INVITE with our offer in a confirmed dialog; [`Event::OfferAnswered`] or [`Event::OfferRefused`] follows.
+    /// Sends a re-INVITE with our offer in a confirmed dialog; [`Event::OfferAnswered`] or [`Event::OfferRefused`]
+    /// follows.
     Offer {
         /// The dialog.
         dialog: DialogId,
@@ -176,7 +181,8 @@ pub enum Command {
     },
 }
 
-/// All that an endpoint tells the application. After [`Event::Cancelled`], [`Event::Failed`] and [`Event::Ended`] a dialog sends nothing more.
+/// All that an endpoint tells the application. After [`Event::Cancelled`], [`Event::Failed`] and [`Event::Ended`] a
+/// dialog sends nothing more.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A call came in; 100 has been sent.

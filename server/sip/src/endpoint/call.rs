@@ -110,7 +110,8 @@ pub(super) struct PendingOffer {
 #[derive(Debug)]
 pub(super) struct Leaving {
     pub(super) dialog: Dialog,
-    /// RFC 3261 §15: the callee "MUST NOT send a BYE on a confirmed dialog until it has received an ACK for its 2xx response".
+    /// RFC 3261 §15: the callee "MUST NOT send a BYE on a confirmed dialog until it has received an ACK for its 2xx
+    /// response".
     pub(super) unacked: Option<Unacked>,
 }
 

@@ -17,8 +17,8 @@ impl Endpoint {
     /// A request with a To tag.
     pub(super) fn in_dialog(&mut self, now: Instant, reply: Flow, request: &Request, envelope: &Envelope) {
         let Some(id) = self.find_dialog(envelope) else {
-            // RFC 3261 §12.2.2: "If the UAS wishes to reject the request because it does not wish to recreate the dialog, it MUST
-            // respond to the request with a 481".
+            // RFC 3261 §12.2.2: "If the UAS wishes to reject the request because it does not wish to recreate the
+            // dialog, it MUST respond to the request with a 481".
             return self.refuse(reply, request, envelope, Refusal::new(481));
         };
         let Some(dialog) = self.dialog_mut(id, envelope) else { return };
@@ -53,8 +53,8 @@ impl Endpoint {
         self.answer_with(now, reply, request, envelope, Refusal::new(200));
         match self.calls.get_mut(&id).map(|call| &mut call.state) {
             Some(CallState::Ringing(_)) => {
-                // RFC 3261 §15.1.2: "The UAS MUST still respond to any pending requests received for that dialog. It is RECOMMENDED
-                // that a 487 (Request Terminated) response be generated to those pending requests."
+                // RFC 3261 §15.1.2: "The UAS MUST still respond to any pending requests received for that dialog. It is
+                // RECOMMENDED that a 487 (Request Terminated) response be generated to those pending requests."
                 self.reject(now, id, 487, None, None);
                 self.emit(Event::Cancelled { dialog: id });
             }
@@ -120,10 +120,12 @@ impl Endpoint {
     fn remote_reinvite(&mut self, now: Instant, id: DialogId, reply: Flow, request: &Request, envelope: &Envelope) {
         let Some(call) = self.calls.get(&id) else { return };
         let refusal = match &call.state {
-            // "A UAS that receives a second INVITE before it sends the final response to a first INVITE […] MUST return a 500 […] and
-            // MUST include a Retry-After header field with a randomly chosen value of between 0 and 10 seconds."
+            // "A UAS that receives a second INVITE before it sends the final response to a first INVITE […] MUST return
+            // a 500 […] and MUST include a Retry-After header field with a randomly chosen value of between 0 and 10
+            // seconds."
             CallState::Ringing(_) => Some(500),
-            // "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST return a 491".
+            // "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST
+            // return a 491".
             CallState::Calling(_) => Some(491),
             CallState::Confirmed(confirmed) if confirmed.pending.is_some() => Some(500),
             // Two changes at once cannot be told apart by their ACKs' answers: the first must be through.
@@ -186,8 +188,8 @@ impl Endpoint {
     /// Sends a re-INVITE with our offer.
     pub(super) fn offer(&mut self, now: Instant, id: DialogId, sdp: Vec<u8>) {
         let Some(Call { state: CallState::Confirmed(confirmed), .. }) = self.calls.get_mut(&id) else { return };
-        // RFC 3261 §14.1: "a UAC MUST NOT initiate a new INVITE transaction within a dialog while another INVITE transaction is in
-        // progress in either direction."
+        // RFC 3261 §14.1: "a UAC MUST NOT initiate a new INVITE transaction within a dialog while another INVITE
+        // transaction is in progress in either direction."
         if confirmed.offering.is_some() || confirmed.pending.is_some() || confirmed.unacked.is_some() {
             return self.emit(Event::OfferRefused { dialog: id, status: 491 });
         }

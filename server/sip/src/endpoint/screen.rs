@@ -57,7 +57,8 @@ pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusa
     }
     let required = request.headers.list(HeaderId::Require);
     if !required.is_empty() {
-        // RFC 3261 §8.2.2.3: "the UAS MUST add an Unsupported header field, and list in it those options it does not understand".
+        // RFC 3261 §8.2.2.3: "the UAS MUST add an Unsupported header field, and list in it those options it does not
+        // understand".
         return Err(Refusal::new(420).with(HeaderId::Unsupported, &required.join(", ")));
     }
     check_content(request)
@@ -80,7 +81,8 @@ fn check_content(request: &Request) -> Result<(), Refusal> {
 }
 
 impl Endpoint {
-    /// Answers a request that cannot be worked with, if there is somebody to answer. Nothing is kept: a stranger's garbage costs nothing.
+    /// Answers a request that cannot be worked with, if there is somebody to answer. Nothing is kept: a stranger's
+    /// garbage costs nothing.
     pub(super) fn refuse_malformed(&mut self, flow: Flow, request: &Request, defect: Defect) {
         let headers = &request.headers;
         let answerable = [HeaderId::From, HeaderId::To, HeaderId::CallId, HeaderId::CSeq]

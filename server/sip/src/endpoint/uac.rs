@@ -12,7 +12,8 @@ use crate::message::{Envelope, Header, HeaderId, Headers, Method, NameAddr, Para
 use crate::transaction::timer::PATIENCE;
 use crate::transaction::{Purpose, TxId, cancel_of};
 
-/// Timer C (RFC 3261 §16.6): longer than the minute after which a callee repeats its provisional response, three times over.
+/// Timer C (RFC 3261 §16.6): longer than the minute after which a callee repeats its provisional response, three times
+/// over.
 pub(super) const TIMER_C: Duration = Duration::from_secs(185);
 /// Forks whose early dialogs are remembered; the others are still acknowledged and hung up.
 const MAX_EARLY_DIALOGS: usize = 8;
@@ -212,8 +213,8 @@ impl Endpoint {
         let cancel = cancel_of(invite);
         self.layer.open_client(now, cancel, &branch, flow, Purpose::Cancel, &mut self.wire);
         self.timers.disarm((id, CallTimer::C));
-        // RFC 3261 §9.1: "If there is no final response for the original request in 64*T1 seconds […], the client SHOULD then
-        // consider the original transaction cancelled and SHOULD destroy the client transaction".
+        // RFC 3261 §9.1: "If there is no final response for the original request in 64*T1 seconds […], the client
+        // SHOULD then consider the original transaction cancelled and SHOULD destroy the client transaction".
         self.timers.arm((id, CallTimer::CancelTimeout), now + PATIENCE);
     }
 
@@ -243,8 +244,8 @@ impl Endpoint {
     }
 
     pub(super) fn info_response(&mut self, now: Instant, id: DialogId, status: u16) {
-        // RFC 3261 §12.2.1.2: "If the response for a request within a dialog is a 481 (Call/Transaction Does Not Exist) or a 408
-        // (Request Timeout), the UAC SHOULD terminate the dialog."
+        // RFC 3261 §12.2.1.2: "If the response for a request within a dialog is a 481 (Call/Transaction Does Not Exist)
+        // or a 408 (Request Timeout), the UAC SHOULD terminate the dialog."
         match status {
             481 => self.forget(id),
             408 => self.leave(now, id, EndCause::Timeout),

@@ -12,7 +12,8 @@ use crate::flow::Flow;
 use crate::message::{Envelope, Header, HeaderId, Method, Request, Response, text};
 use crate::transaction::timer::{PATIENCE, T1, T2};
 
-/// RFC 3261 §13.3.1.1: a provisional response "at every minute, to handle the possibility of lost provisional responses".
+/// RFC 3261 §13.3.1.1: a provisional response "at every minute, to handle the possibility of lost provisional
+/// responses".
 const EXTEND_EVERY: Duration = Duration::from_mins(1);
 
 impl Endpoint {
@@ -174,7 +175,8 @@ impl Endpoint {
         };
         let pending = self.layer.pending_owner(invite_tx).and_then(|id| self.calls.get(&id));
         let ringing = pending.is_some_and(|call| matches!(call.state, CallState::Ringing(_)));
-        // "the To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be the same."
+        // "the To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be
+        // the same."
         let tag = match pending {
             Some(call) => call.key.1.clone(),
             None => self.tokens.stateless_tag(envelope.branch(), &envelope.call_id),
@@ -185,8 +187,8 @@ impl Endpoint {
         self.layer.respond(now, tx, &response, &mut self.wire);
         let Some(id) = pending else { return };
         if ringing {
-            // "If the original request was an INVITE, the UAS SHOULD immediately respond to the INVITE with a 487 (Request
-            // Terminated)."
+            // "If the original request was an INVITE, the UAS SHOULD immediately respond to the INVITE with a 487
+            // (Request Terminated)."
             self.reject(now, id, 487, None, None);
             self.emit(Event::Cancelled { dialog: id });
         } else {
@@ -220,8 +222,8 @@ impl Endpoint {
         }
     }
 
-    /// RFC 3261 §13.3.1.4: the 2xx is repeated "with an interval that starts at T1 seconds and doubles for each retransmission until it
-    /// reaches T2 seconds".
+    /// RFC 3261 §13.3.1.4: the 2xx is repeated "with an interval that starts at T1 seconds and doubles for each
+    /// retransmission until it reaches T2 seconds".
     pub(super) fn repeat_answer(&mut self, now: Instant, id: DialogId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let unacked = match &mut call.state {
@@ -235,8 +237,8 @@ impl Endpoint {
         self.timers.arm((id, CallTimer::RepeatAnswer), now + unacked.interval);
     }
 
-    /// "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is confirmed, but the session
-    /// SHOULD be terminated. This is accomplished with a BYE."
+    /// "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is confirmed,
+    /// but the session SHOULD be terminated. This is accomplished with a BYE."
     pub(super) fn no_ack(&mut self, now: Instant, id: DialogId) {
         self.timers.disarm((id, CallTimer::RepeatAnswer));
         let Some(call) = self.calls.get_mut(&id) else { return };

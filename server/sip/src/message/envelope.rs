@@ -64,7 +64,8 @@ fn single(headers: &Headers, id: HeaderId) -> Result<&[u8], Defect> {
     Ok(first.value())
 }
 
-/// RFC 3261 §8.1.1.5: "The sequence number value MUST be expressible as a 32-bit unsigned integer and MUST be less than 2**31."
+/// RFC 3261 §8.1.1.5: "The sequence number value MUST be expressible as a 32-bit unsigned integer and MUST be less than
+/// 2**31."
 fn parse_cseq(value: &str) -> Option<CSeq> {
     let (number, method) = value.trim().split_once(|character: char| character.is_ascii_whitespace())?;
     let method = method.trim();

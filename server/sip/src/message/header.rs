@@ -13,7 +13,9 @@ macro_rules! header_ids {
         impl HeaderId {
             /// Finds the id of a name or compact form, whatever its case (RFC 3261 §7.3.1, §7.3.3).
             pub fn of(name: &str) -> Option<Self> {
-                $(if name.eq_ignore_ascii_case($name) $(|| name.eq_ignore_ascii_case($compact))? { return Some(Self::$id); })*
+                $(if name.eq_ignore_ascii_case($name) $(|| name.eq_ignore_ascii_case($compact))? {
+                    return Some(Self::$id);
+                })*
                 None
             }
 
@@ -83,7 +85,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Takes a name and a value as they are. Line ends in the value become spaces: no value can start a header field of its own.
+    /// Takes a name and a value as they are. Line ends in the value become spaces: no value can start a header field of
+    /// its own.
     pub fn new(name: &str, value: impl Into<Vec<u8>>) -> Self {
         let mut value = value.into();
         for byte in &mut value {

@@ -34,7 +34,8 @@ impl NameAddr {
             (Some(display), rest)
         } else if let Some(open) = text.find('<') {
             let display = text[..open].trim();
-            // An unquoted display name is made of tokens; a stray quote or semicolon would mean something else entirely.
+            // An unquoted display name is made of tokens; a stray quote or semicolon would mean something else
+            // entirely.
             if display.contains(['"', ';', ',', '>']) {
                 return Err(UriError::Scheme);
             }

@@ -38,8 +38,8 @@ pub struct Parsed {
 
 /// Takes one datagram apart.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, ParseError> {
-    // RFC 3261 §7.5: "Implementations processing SIP messages over stream-oriented transports MUST ignore any CRLF appearing
-    // before the start-line"; over UDP they are keep-alives.
+    // RFC 3261 §7.5: "Implementations processing SIP messages over stream-oriented transports MUST ignore any CRLF
+    // appearing before the start-line"; over UDP they are keep-alives.
     let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).ok_or(ParseError::KeepAlive)?;
     let bytes = bytes.get(start..).unwrap_or_default();
     if bytes.len() > MAX_MESSAGE_BYTES {
@@ -153,7 +153,8 @@ fn parse_header(line: &[u8]) -> Option<Header> {
     Some(Header::new(&decode(name), value.get(1..)?.trim_ascii()))
 }
 
-/// RFC 3261 §18.3: over UDP a missing Content-Length means the rest of the datagram, a small one cuts, a large one is an error.
+/// RFC 3261 §18.3: over UDP a missing Content-Length means the rest of the datagram, a small one cuts, a large one is
+/// an error.
 fn cut_body(headers: &Headers, rest: &[u8], defect: &mut Option<Defect>) -> Vec<u8> {
     let mut lengths = headers.all(HeaderId::ContentLength).map(|header| {
         let text = header.text();

@@ -85,7 +85,8 @@ impl SipUri {
         self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
-    /// Where to send to if the host is an address; the port defaults to 5060 (RFC 3261 §19.1.2). Names are for a resolver.
+    /// Where to send to if the host is an address; the port defaults to 5060 (RFC 3261 §19.1.2). Names are for a
+    /// resolver.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self.scheme {
             Scheme::Sip | Scheme::Sips => Some(SocketAddr::new(self.ip()?, self.port.unwrap_or(5060))),

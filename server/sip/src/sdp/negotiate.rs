@@ -43,15 +43,16 @@ pub struct NegotiatedAudio {
     pub dtmf: Option<u8>,
     /// Where to send; the port or address may be 0 while on hold.
     pub remote: SocketAddr,
-    /// The far side's direction, as it sees itself: it listens if this [receives](Direction::receives). An address of `0.0.0.0`, the hold of
-    /// RFC 2543, counts as no wish to receive.
+    /// The far side's direction, as it sees itself: it listens if this [receives](Direction::receives). An address of
+    /// `0.0.0.0`, the hold of RFC 2543, counts as no wish to receive.
     pub remote_direction: Direction,
 }
 
 /// The payload type of telephone events in our offers.
 const OFFERED_DTMF: u8 = 101;
 
-/// Answers an offer: the first audio m-line with a common codec is taken, all others are refused with port 0 (RFC 3264 §6).
+/// Answers an offer: the first audio m-line with a common codec is taken, all others are refused with port 0 (RFC 3264
+/// §6).
 ///
 /// `prefer` lists what this side speaks, the codec it likes best first; the answer names that one alone.
 pub fn answer(
@@ -168,7 +169,8 @@ fn accepted(local: SocketAddr, audio: &NegotiatedAudio) -> Media {
     audio_line(local, &[(audio.codec, audio.payload_type)], audio.dtmf, audio.remote_direction.reversed())
 }
 
-/// RFC 3264 §6: "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to zero."
+/// RFC 3264 §6: "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to
+/// zero."
 fn refused(media: &Media) -> Media {
     Media {
         kind: media.kind.clone(),

@@ -43,8 +43,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription, SdpError> {
                 session.media.push(parse_media(value).ok_or(SdpError::Line(number))?);
             }
             "a" => parse_attribute(value, &mut session),
-            // RFC 8866 §5: "An SDP parser MUST completely ignore any session description that contains a type letter that it does not
-            // understand" — trunks do send them, and nothing else in the description depends on them.
+            // RFC 8866 §5 would have us ignore the whole description for a letter that is not known; trunks do send such
+            // lines, and nothing else in the description depends on them.
             _ => {}
         }
     }

@@ -33,8 +33,8 @@ fn one_audio_line_is_accepted_and_all_others_are_refused_in_place() {
     assert_eq!((audio.codec, audio.payload_type, audio.dtmf), (AudioCodec::Pcmu, 0, Some(97)));
     assert_eq!(audio.remote, "198.51.100.2:7000".parse().unwrap());
     assert_eq!(audio.remote_direction, Direction::SendRecv);
-    // RFC 3264 §6: "The answer to an offered session description is based on the offered session description. […] For each "m=" line in
-    // the offer, there MUST be a corresponding "m=" line in the answer."
+    // RFC 3264 §6: "The answer to an offered session description is based on the offered session description. […] For
+    // each "m=" line in the offer, there MUST be a corresponding "m=" line in the answer."
     let ports: Vec<_> = ours.media.iter().map(|media| (media.kind.as_str(), media.port)).collect();
     assert_eq!(ports, [("video", 0), ("audio", 20000), ("audio", 0), ("image", 0)]);
     assert_eq!(ours.media[1].formats, ["0", "97"]);
@@ -85,7 +85,8 @@ fn hold_is_seen_in_both_its_forms() {
         let (ours, audio) = answer(&with_media(media), local(), 1, 1, &BOTH).unwrap();
         (audio.remote_direction, ours.media[0].direction.unwrap())
     };
-    // RFC 3264 §6.1: "If a stream is offered as sendonly, the corresponding stream MUST be marked as recvonly or inactive in the answer."
+    // RFC 3264 §6.1: "If a stream is offered as sendonly, the corresponding stream MUST be marked as recvonly or
+    // inactive in the answer."
     assert_eq!(direction("m=audio 4000 RTP/AVP 0\na=sendonly\n"), (Direction::SendOnly, Direction::RecvOnly));
     assert_eq!(direction("m=audio 4000 RTP/AVP 0\na=recvonly\n"), (Direction::RecvOnly, Direction::SendOnly));
     assert_eq!(direction("m=audio 4000 RTP/AVP 0\na=inactive\n"), (Direction::Inactive, Direction::Inactive));

@@ -88,8 +88,8 @@ fn a_second_reinvite_before_the_answer_to_the_first_draws_500_with_retry_after()
     stage.send(call.text("INVITE", 2, "b2", "application/sdp", HOLD));
     stage.expect(100);
     stage.send(call.text("INVITE", 3, "b3", "application/sdp", HOLD));
-    // RFC 3261 §14.2: "[…] MUST return a 500 (Server Internal Error) response to the second INVITE and MUST include a Retry-After header
-    // field with a randomly chosen value of between 0 and 10 seconds."
+    // RFC 3261 §14.2: "[…] MUST return a 500 (Server Internal Error) response to the second INVITE and MUST include a
+    // Retry-After header field with a randomly chosen value of between 0 and 10 seconds."
     let refused = stage.expect(500);
     assert!(text(&refused.headers, HeaderId::RetryAfter).parse::<u32>().unwrap() <= 10);
 }
@@ -144,8 +144,8 @@ fn a_reinvite_moves_the_remote_target() {
     stage.expect(200);
     stage.send(call.ack(2));
     stage.command(Command::HangUp { dialog });
-    // RFC 3261 §12.2.2: "[…] the UAS MUST replace the dialog's remote target URI with the URI from the Contact header field in that
-    // request, if present."
+    // RFC 3261 §12.2.2: "[…] the UAS MUST replace the dialog's remote target URI with the URI from the Contact header
+    // field in that request, if present."
     assert_eq!(stage.request().uri, b"sip:moved@192.0.2.9:5060;transport=udp");
 }
 
@@ -218,7 +218,8 @@ fn early_info_and_update_are_answered() {
     assert!(matches!(stage.event(), Some(Event::Info { dialog: d, .. }) if d == dialog));
     stage.send(call.text("UPDATE", 3, "u3", "", ""));
     stage.expect(200);
-    // RFC 3311 §5.2: an UPDATE with an offer "before [the UAS] has generated an answer to a previous offer" draws 500 with Retry-After.
+    // RFC 3311 §5.2: an UPDATE with an offer "before [the UAS] has generated an answer to a previous offer" draws 500
+    // with Retry-After.
     stage.send(call.text("UPDATE", 4, "u4", "application/sdp", HOLD));
     assert!(!text(&stage.expect(500).headers, HeaderId::RetryAfter).is_empty());
     stage.command(Command::Accept { dialog, sdp: ANSWER.into() });
@@ -250,7 +251,8 @@ fn an_old_sequence_number_draws_500() {
     stage.expect(200);
     stage.event();
     stage.send(call.text("INFO", 8, "i8", "text/plain", "x"));
-    // RFC 3261 §12.2.2: "[…] the request is out of order and MUST be rejected with a 500 (Server Internal Error) response."
+    // RFC 3261 §12.2.2: "[…] the request is out of order and MUST be rejected with a 500 (Server Internal Error)
+    // response."
     stage.expect(500);
     assert_eq!(stage.event(), None);
 }

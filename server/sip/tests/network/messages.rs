@@ -186,7 +186,7 @@ fn generated(rng: &mut ChaCha8Rng) -> Vec<u8> {
         bytes.extend_from_slice(b"x\r\n");
     }
     let body: Vec<u8> = (0..rng.next_u32() % 50).map(|_| rng.next_u32().to_le_bytes()[0]).collect();
-    if rng.next_u32() % 2 == 0 {
+    if rng.next_u32().is_multiple_of(2) {
         bytes.extend_from_slice(format!("l: {}\r\n", body.len()).as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
@@ -194,8 +194,10 @@ fn generated(rng: &mut ChaCha8Rng) -> Vec<u8> {
     bytes
 }
 
+type Content = (String, Vec<(String, Vec<u8>)>, Vec<u8>);
+
 /// Start line, header fields but Content-Length, and body.
-fn without_length(message: &Message) -> (String, Vec<(String, Vec<u8>)>, Vec<u8>) {
+fn without_length(message: &Message) -> Content {
     let (start, headers, body) = match message {
         Message::Request(request) => {
             (format!("{:?} {:?}", request.method, request.uri), &request.headers, &request.body)

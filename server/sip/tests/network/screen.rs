@@ -23,8 +23,8 @@ fn refused(status: u16, change: impl FnOnce(String) -> String) -> cordboard_sip:
 #[test]
 fn options_says_what_is_possible() {
     let ok = refused(200, |invite| invite.replace("INVITE", "OPTIONS"));
-    // RFC 3261 §11.2: "Allow, Accept, Accept-Encoding, Accept-Language, and Supported header fields SHOULD be present in a 200 (OK)
-    // response to an OPTIONS request."
+    // RFC 3261 §11.2: "Allow, Accept, Accept-Encoding, Accept-Language, and Supported header fields SHOULD be present
+    // in a 200 (OK) response to an OPTIONS request."
     assert_eq!(text(&ok.headers, HeaderId::Allow), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
     assert_eq!(text(&ok.headers, HeaderId::Accept), "application/sdp");
 }
@@ -80,7 +80,8 @@ fn another_scheme_draws_416() {
 #[test]
 fn a_required_extension_draws_420() {
     let refused = refused(420, |invite| invite.replace("Max-Forwards: 70", "Require: 100rel, nothing"));
-    // RFC 3261 §8.2.2.3: "[…] the UAS MUST add an Unsupported header field, and list in it those options it does not understand".
+    // RFC 3261 §8.2.2.3: "[…] the UAS MUST add an Unsupported header field, and list in it those options it does not
+    // understand".
     assert_eq!(text(&refused.headers, HeaderId::Unsupported), "100rel, nothing");
 }
 
@@ -109,7 +110,8 @@ fn the_same_invite_by_another_way_draws_482() {
 
     stage.send(call.invite_with("other", OFFER));
 
-    // RFC 3261 §8.2.2.2: "[…] the UAS core SHOULD generate a 482 (Loop Detected) response and pass it to the server transaction."
+    // RFC 3261 §8.2.2.2: "[…] the UAS core SHOULD generate a 482 (Loop Detected) response and pass it to the server
+    // transaction."
     stage.expect(482);
     assert_eq!(stage.event(), None);
 }
@@ -133,7 +135,8 @@ fn an_invite_without_content_length_keeps_its_body() {
     let invite = Call::new(&stage, "nolength").invite();
     stage.send(invite.replace(&format!("Content-Length: {}\r\n", OFFER.len()), ""));
     stage.expect(100);
-    // RFC 3261 §18.3: "If there is no Content-Length, the body is assumed to extend to the end of the transport packet."
+    // RFC 3261 §18.3: "If there is no Content-Length, the body is assumed to extend to the end of the transport
+    // packet."
     assert!(matches!(stage.event(), Some(Event::Incoming(call)) if call.sdp.as_deref() == Some(OFFER.as_bytes())));
 }
 

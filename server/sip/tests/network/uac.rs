@@ -59,8 +59,8 @@ fn a_call_is_placed_rings_is_answered_and_hung_up() {
     assert_eq!(stage.event(), Some(Event::Progress { dialog, status: 180, sdp: None }));
     stage.send(reply(&invite, 200, "them", CONTACT, ANSWER));
     let ack = stage.request();
-    // RFC 3261 §13.2.2.4: "The sequence number of the CSeq header field MUST be the same as the INVITE being acknowledged, but the CSeq
-    // method MUST be ACK."
+    // RFC 3261 §13.2.2.4: "The sequence number of the CSeq header field MUST be the same as the INVITE being
+    // acknowledged, but the CSeq method MUST be ACK."
     assert_eq!(text(&ack.headers, HeaderId::CSeq), "1 ACK");
     assert_eq!(ack.uri, b"sip:callee@192.0.2.9:5060");
     assert_ne!(branch(&ack), branch(&invite));
@@ -83,8 +83,8 @@ fn a_repeated_200_draws_the_same_ack() {
     for _ in 0..3 {
         stage.wait(MS(500));
         stage.send(reply(&invite, 200, "them", CONTACT, ANSWER));
-        // RFC 3261 §13.2.2.4: "The ACK MUST be passed to the client transport every time a retransmission of the 2xx final response that
-        // triggered the ACK arrives."
+        // RFC 3261 §13.2.2.4: "The ACK MUST be passed to the client transport every time a retransmission of the 2xx
+        // final response that triggered the ACK arrives."
         assert_eq!(stage.request(), ack);
     }
     assert_eq!(stage.event(), None);
@@ -111,8 +111,8 @@ fn a_second_answer_of_a_fork_is_acknowledged_and_hung_up() {
 
     stage.send(reply(&invite, 200, "fork", "Contact: <sip:fork@192.0.2.9:5060>", ANSWER));
 
-    // RFC 3261 §13.2.2.4: "If, after acknowledging any 2xx response to an INVITE, the UAC does not want to continue with that dialog,
-    // then the UAC MUST terminate the dialog by sending a BYE request".
+    // RFC 3261 §13.2.2.4: "If, after acknowledging any 2xx response to an INVITE, the UAC does not want to continue
+    // with that dialog, then the UAC MUST terminate the dialog by sending a BYE request".
     let ack = stage.request();
     assert_eq!((&ack.method, ack.uri.as_slice()), (&Method::Ack, b"sip:fork@192.0.2.9:5060".as_slice()));
     let bye = stage.request();
@@ -138,7 +138,8 @@ fn cancel_waits_for_a_provisional_response() {
     stage.send(reply(&invite, 180, "them", CONTACT, ""));
     let cancel = stage.request();
     assert_eq!((&cancel.method, text(&cancel.headers, HeaderId::CSeq).as_str()), (&Method::Cancel, "1 CANCEL"));
-    // "The CANCEL request […] MUST have a single Via header field value matching the top Via value in the request being cancelled."
+    // "The CANCEL request […] MUST have a single Via header field value matching the top Via value in the request being
+    // cancelled."
     assert_eq!(branch(&cancel), branch(&invite));
     assert!(!text(&cancel.headers, HeaderId::To).contains("tag="));
     // It is a transaction of its own: lost, it is repeated.
@@ -148,8 +149,8 @@ fn cancel_waits_for_a_provisional_response() {
     stage.send(reply(&cancel, 200, "them", "", ""));
     stage.send(reply(&invite, 487, "them", "", ""));
     let ack = stage.request();
-    // RFC 3261 §17.1.1.3: "The ACK MUST contain a single Via header field, and this MUST be equal to the top Via header field of the
-    // original request."
+    // RFC 3261 §17.1.1.3: "The ACK MUST contain a single Via header field, and this MUST be equal to the top Via header
+    // field of the original request."
     assert_eq!((ack.method.clone(), branch(&ack)), (Method::Ack, branch(&invite)));
     assert!(text(&ack.headers, HeaderId::To).ends_with(";tag=them"));
     stage.send(reply(&invite, 487, "them", "", ""));
@@ -187,7 +188,8 @@ fn a_cancelled_invite_without_a_final_response_is_given_up() {
     stage.command(Command::HangUp { dialog });
     stage.wait(MS(33_000));
 
-    // RFC 3261 §9.1: "[…] the client SHOULD then consider the original transaction cancelled and SHOULD destroy the client transaction".
+    // RFC 3261 §9.1: "[…] the client SHOULD then consider the original transaction cancelled and SHOULD destroy the
+    // client transaction".
     assert_eq!(stage.net.stats(stage.us), cordboard_sip::Stats::default());
 }
 
@@ -253,8 +255,8 @@ fn the_route_set_is_the_record_route_reversed() {
         format!("{CONTACT}\nRecord-Route: <sip:192.0.2.61;lr>, <sip:192.0.2.62;lr>\nRecord-Route: <sip:192.0.2.63;lr>");
     stage.send(reply(&invite, 200, "them", &routed, ANSWER));
 
-    // RFC 3261 §12.1.2: "The route set MUST be set to the list of URIs in the Record-Route header field from the response, taken in
-    // reverse order and preserving all URI parameters."
+    // RFC 3261 §12.1.2: "The route set MUST be set to the list of URIs in the Record-Route header field from the
+    // response, taken in reverse order and preserving all URI parameters."
     let routes = ["<sip:192.0.2.63;lr>", "<sip:192.0.2.62;lr>", "<sip:192.0.2.61;lr>"];
     let first: SocketAddr = "192.0.2.63:5060".parse().unwrap();
     let ack = taken(&mut stage, first);

@@ -29,8 +29,8 @@ fn a_basic_call_rings_is_answered_and_ends() {
     stage.command(Command::Accept { dialog, sdp: ANSWER.into() });
     let answer = stage.expect(200);
     assert_eq!(answer.body, ANSWER.as_bytes());
-    // RFC 3261 §12.1.1: "When a UAS responds to a request with a response that establishes a dialog […], the UAS MUST add a Contact
-    // header field to the response."
+    // RFC 3261 §12.1.1: "When a UAS responds to a request with a response that establishes a dialog […], the UAS MUST
+    // add a Contact header field to the response."
     assert!(text(&answer.headers, HeaderId::Contact).contains("sip:192.0.2.1:5060"));
     assert_eq!(tag(&ringing.headers, HeaderId::To), tag(&answer.headers, HeaderId::To));
     call.learn_tag(&answer.headers);
@@ -80,11 +80,11 @@ fn the_200_is_repeated_until_the_ack_and_hung_up_without_one() {
             }
         }
     };
-    // RFC 3261 §13.3.1.4: "The 2xx response is passed to the transport with an interval that starts at T1 seconds and doubles for each
-    // retransmission until it reaches T2 seconds".
+    // RFC 3261 §13.3.1.4: "The 2xx response is passed to the transport with an interval that starts at T1 seconds and
+    // doubles for each retransmission until it reaches T2 seconds".
     assert_eq!(times, [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
-    // "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, […] the session SHOULD be terminated. This
-    // is accomplished with a BYE".
+    // "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, […] the session SHOULD be
+    // terminated. This is accomplished with a BYE".
     assert_eq!(bye.method, Method::Bye);
     assert_eq!(stage.event(), Some(Event::Ended { dialog, cause: cordboard_sip::endpoint::EndCause::NoAck }));
     stage.send(crate::peer::reply(&bye, 200, "x", "", ""));
@@ -102,8 +102,8 @@ fn cancel_draws_200_and_487_and_487_is_repeated_until_its_ack() {
 
     stage.send(call.cancel());
 
-    // RFC 3261 §9.2: "the To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be the
-    // same."
+    // RFC 3261 §9.2: "the To tag of the response to the CANCEL and the To tag in the response to the original request
+    // SHOULD be the same."
     let ok = stage.expect(200);
     assert_eq!(text(&ok.headers, HeaderId::CSeq), "1 CANCEL");
     assert_eq!(tag(&ok.headers, HeaderId::To), tag(&ringing.headers, HeaderId::To));
@@ -166,8 +166,9 @@ fn a_repeated_invite_draws_the_last_provisional_response() {
 
     stage.send(call.invite());
 
-    // RFC 3261 §17.2.1: "If a retransmission of the request is received while in the "Proceeding" state, the most recent provisional
-    // response that was received from the TU MUST be passed to the transport layer for retransmission."
+    // RFC 3261 §17.2.1: "If a retransmission of the request is received while in the "Proceeding" state, the most
+    // recent provisional response that was received from the TU MUST be passed to the transport layer for
+    // retransmission."
     assert_eq!(stage.response(), progress);
     assert_eq!(stage.event(), None, "one call, whatever the number of copies");
 }
@@ -238,8 +239,8 @@ fn our_bye_waits_for_the_ack() {
 
     stage.command(Command::HangUp { dialog });
     assert_eq!(stage.event(), Some(Event::Ended { dialog, cause: cordboard_sip::endpoint::EndCause::LocalBye }));
-    // RFC 3261 §15: "the callee's UA MUST NOT send a BYE on a confirmed dialog until it has received an ACK for its 2xx response or
-    // until the server transaction times out."
+    // RFC 3261 §15: "the callee's UA MUST NOT send a BYE on a confirmed dialog until it has received an ACK for its 2xx
+    // response or until the server transaction times out."
     stage.expect_silence();
     stage.wait(MS(500));
     stage.expect(200);
@@ -283,8 +284,8 @@ fn a_bye_while_ringing_ends_the_invite_with_487() {
 
     stage.send(call.bye(2));
 
-    // RFC 3261 §15.1.2: "The UAS MUST still respond to any pending requests received for that dialog. It is RECOMMENDED that a 487
-    // (Request Terminated) response be generated to those pending requests."
+    // RFC 3261 §15.1.2: "The UAS MUST still respond to any pending requests received for that dialog. It is RECOMMENDED
+    // that a 487 (Request Terminated) response be generated to those pending requests."
     assert_eq!(text(&stage.expect(200).headers, HeaderId::CSeq), "2 BYE");
     stage.expect(487);
     assert_eq!(stage.event(), Some(Event::Cancelled { dialog }));
@@ -301,8 +302,8 @@ fn an_invite_without_an_offer_gets_ours_and_answers_in_the_ack() {
     let dialog = incoming.dialog;
     stage.command(Command::Accept { dialog, sdp: OFFER.into() });
     let answer = stage.expect(200);
-    // RFC 3261 §13.2.1: "If the initial offer is in the first reliable non-failure message from the UAS back to the UAC, the answer MUST
-    // be in the acknowledgement for that message (in this specification, ACK for a 2xx response)."
+    // RFC 3261 §13.2.1: "If the initial offer is in the first reliable non-failure message from the UAS back to the
+    // UAC, the answer MUST be in the acknowledgement for that message (in this specification, ACK for a 2xx response)."
     assert_eq!(answer.body, OFFER.as_bytes());
     call.learn_tag(&answer.headers);
 
@@ -320,8 +321,8 @@ fn record_routes_are_copied_in_order_and_our_bye_takes_them() {
     let dialog = stage.incoming(&call);
     stage.command(Command::Accept { dialog, sdp: ANSWER.into() });
     let answer = stage.expect(200);
-    // RFC 3261 §12.1.1: "the UAS MUST copy all Record-Route header field values from the request into the response […] and MUST maintain
-    // the order of those values."
+    // RFC 3261 §12.1.1: "the UAS MUST copy all Record-Route header field values from the request into the response […]
+    // and MUST maintain the order of those values."
     let routes = ["<sip:192.0.2.51;lr>", "<sip:192.0.2.52;lr;ftag=a>", "<sip:192.0.2.53;lr>"];
     assert_eq!(answer.headers.list(HeaderId::RecordRoute), routes);
     call.learn_tag(&answer.headers);
@@ -329,7 +330,8 @@ fn record_routes_are_copied_in_order_and_our_bye_takes_them() {
 
     stage.command(Command::HangUp { dialog });
 
-    // "The route set MUST be set to the list of URIs in the Record-Route header field from the request, taken in order".
+    // "The route set MUST be set to the list of URIs in the Record-Route header field from the request, taken in
+    // order".
     stage.expect_silence();
     let (_, bytes) = stage.net.take("192.0.2.51:5060".parse().unwrap()).unwrap();
     let Message::Request(bye) = cordboard_sip::message::parse(&bytes).unwrap().message else { panic!("no request") };
@@ -345,8 +347,8 @@ fn a_strict_router_takes_the_place_of_the_request_uri() {
 
     stage.command(Command::HangUp { dialog });
 
-    // RFC 3261 §12.2.1.1: "the UAC MUST place the first URI from the route set into the Request-URI […]. The UAC MUST then place the
-    // remote target URI into the Route header field as the last value."
+    // RFC 3261 §12.2.1.1: "the UAC MUST place the first URI from the route set into the Request-URI […]. The UAC MUST
+    // then place the remote target URI into the Route header field as the last value."
     let (_, bytes) = stage.net.take("192.0.2.51:5060".parse().unwrap()).unwrap();
     let Message::Request(bye) = cordboard_sip::message::parse(&bytes).unwrap().message else { panic!("no request") };
     assert_eq!(bye.uri, b"sip:192.0.2.51");
@@ -362,8 +364,8 @@ fn a_ringing_call_is_kept_alive_each_minute() {
     stage.command(Command::Progress { dialog, status: 180, sdp: None });
     stage.wait(Duration::from_secs(125));
 
-    // RFC 3261 §13.3.1.1: "the UAS MUST send a non-100 provisional response at every minute, to handle the possibility of lost
-    // provisional responses."
+    // RFC 3261 §13.3.1.1: "the UAS MUST send a non-100 provisional response at every minute, to handle the possibility
+    // of lost provisional responses."
     for _ in 0..3 {
         stage.expect(180);
     }
