@@ -96,6 +96,24 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The leg it is for.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Self::AddRtp { leg, .. }
+            | Self::UpdateRtp { leg, .. }
+            | Self::PeerOffer { leg, .. }
+            | Self::PeerCandidate { leg, .. }
+            | Self::Hear { leg, .. }
+            | Self::Gate { leg, .. }
+            | Self::SendDigits { leg, .. }
+            | Self::Record { leg, .. }
+            | Self::Remove { leg } => Some(*leg),
+            Self::StopRecord { .. } => None,
+        }
+    }
+}
+
 /// What a leg hears: exactly one thing at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {

@@ -145,6 +145,11 @@ impl MediaCore {
         self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(self.timers.next()))
     }
 
+    /// All legs, of both kinds.
+    pub fn legs(&self) -> Vec<LegId> {
+        self.legs.keys().copied().collect()
+    }
+
     /// The number of legs, of both kinds.
     pub fn leg_count(&self) -> usize {
         self.legs.len()

@@ -3,14 +3,26 @@
 //! It decides nothing. Datagrams and commands go into [`cordboard_media::MediaCore`], its datagrams go out, its events go
 //! to the channel that [`start`] returns. It is apart from the async runtime, so that a busy server does not make calls stutter.
 
+mod ports;
+mod recordings;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod wav;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 
 use cordboard_media::{Command, Event};
 use cordboard_shared::id::{LegId, RecordingId};
-use tokio::sync::mpsc::UnboundedReceiver;
+use mio::Waker;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+pub use self::thread::MediaCounters;
+pub use self::wav::repair_wav;
 
 /// Addresses and folders of the media thread.
 #[derive(Debug, Clone)]
@@ -59,7 +71,7 @@ pub enum FromMedia {
         /// Why, in words for a log.
         error: String,
     },
-    /// An event of the core. Of the recording events only [`Event::RecordFinished`] comes through.
+    /// An event of the core; all but [`Event::RecordedFrames`], which goes to the writer.
     Event(Event),
     /// A recording is complete and on disk.
     Recorded {
@@ -74,7 +86,7 @@ pub enum FromMedia {
         /// SHA-256 of the file in lower-case hexadecimal.
         sha256: String,
     },
-    /// A recording could not be written.
+    /// A recording could not be written, or there was nothing to write: its leg was gone before it began.
     RecordingFailed {
         /// The recording.
         recording: RecordingId,
@@ -86,29 +98,42 @@ pub enum FromMedia {
 /// Speaks to the media thread. All clones speak to the same one.
 #[derive(Debug, Clone)]
 pub struct MediaHandle {
+    commands: mpsc::Sender<ToMedia>,
+    waker: Arc<Waker>,
     webrtc: SocketAddr,
+    counters: Arc<MediaCounters>,
 }
 
 impl MediaHandle {
     /// Passes this on to the media thread and wakes it. Does nothing once that has ended.
     pub fn send(&self, message: ToMedia) {
-        drop(message);
+        if self.commands.send(message).is_err() {
+            return;
+        }
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "the media thread cannot be woken");
+        }
     }
 
     /// The address the socket of the browser legs is bound to.
     pub fn webrtc_addr(&self) -> SocketAddr {
         self.webrtc
     }
+
+    /// What the media thread counts, for the metrics.
+    pub fn counters(&self) -> &MediaCounters {
+        &self.counters
+    }
 }
 
 /// Binds the `WebRTC` socket and starts the threads.
+///
+/// The receiver ends when [`ToMedia::Shutdown`] is carried out: all that was recorded is on disk then.
 pub fn start(config: MediaConfig) -> io::Result<(MediaHandle, UnboundedReceiver<FromMedia>)> {
-    let (_tx, rx) = tokio::sync::mpsc::unbounded_channel();
-    Ok((MediaHandle { webrtc: config.webrtc }, rx))
-}
-
-/// Repairs the header of a WAV file left by a crash and returns its length in milliseconds; `None` when the file is too
-/// short to be one of ours.
-pub fn repair_wav(path: &std::path::Path) -> io::Result<Option<u32>> {
-    std::fs::metadata(path).map(|_| None)
+    let (commands, receiver) = mpsc::channel();
+    let (events, from_media) = unbounded_channel();
+    let counters = Arc::new(MediaCounters::default());
+    let started = thread::start(config, receiver, events, Arc::clone(&counters))?;
+    let handle = MediaHandle { commands, waker: started.waker, webrtc: started.webrtc, counters };
+    Ok((handle, from_media))
 }

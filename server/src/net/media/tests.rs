@@ -1,0 +1,1 @@
+//! The media thread with real sockets on the loopback.
