@@ -1,6 +1,6 @@
 //! What the environment gives: public keys, the edge's own key, the server's address.
 
-use cordboard_shared::edge::signature::{PublicKeys, parse_signing_key};
+use cordboard_shared::edge::signature::{EDGE_KEY_ID, PublicKeys, parse_signing_key};
 use ed25519_dalek::SigningKey;
 use worker::Env;
 
@@ -8,8 +8,6 @@ use worker::Env;
 const TOKEN_KEY: &str = "t1";
 /// Name of a feed key that has none in the setting.
 const FEED_KEY: &str = "f1";
-/// Name of the edge's key that has none in the setting.
-const EDGE_KEY: &str = "e1";
 
 /// A setting is missing or cannot be read; its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +27,7 @@ pub(crate) fn feed_keys(env: &Env) -> Result<PublicKeys, BadSetting> {
 pub(crate) fn edge_key(env: &Env) -> Result<(String, SigningKey), BadSetting> {
     let bad = BadSetting("EDGE_PRIVATE_KEY");
     let text = text(env, "EDGE_PRIVATE_KEY")?;
-    let (name, key) = text.split_once(':').unwrap_or((EDGE_KEY, &text));
+    let (name, key) = text.split_once(':').unwrap_or((EDGE_KEY_ID, &text));
     Ok((name.to_owned(), parse_signing_key(key).map_err(|_| bad)?))
 }
 

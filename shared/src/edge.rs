@@ -72,8 +72,9 @@ pub struct ForwardedIntent {
     pub tid: TokenId,
     /// When the edge took it.
     pub accepted_at: Millis,
-    /// After this the server must not apply it.
-    pub not_after: Millis,
+    /// After this the server must not apply it; absent on a live one, whose caller still waits.
+    #[serde(default)]
+    pub not_after: Option<Millis>,
 }
 
 /// Answer of `POST /edge/intents`: one result per intent, in the same order.

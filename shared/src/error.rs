@@ -70,6 +70,8 @@ problem_codes! {
     CallEnded = "call-ended", 409, "Call Ended";
     /// A request with the same key is still running.
     StillRunning = "still-running", 409, "Still Running";
+    /// The feed cannot be told from that position on.
+    FeedGone = "feed-gone", 410, "Feed Position Gone";
     /// The condition of `If-Match` does not hold.
     VersionMismatch = "version-mismatch", 412, "Version Mismatch";
     /// The body is too large.

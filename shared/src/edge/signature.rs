@@ -18,6 +18,8 @@ pub const ID_HEADER: &str = "x-edge-id";
 pub const TIME_HEADER: &str = "x-edge-time";
 /// Header with the signature, base64url without padding.
 pub const SIGNATURE_HEADER: &str = "x-edge-signature";
+/// Name of the edge's key when its setting gives none.
+pub const EDGE_KEY_ID: &str = "e1";
 /// How far the sender's time may lie from the receiver's, in milliseconds.
 pub const WINDOW: u64 = 60_000;
 
@@ -58,6 +60,11 @@ impl PublicKeys {
             })
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// One key.
+    pub fn of(name: &str, key: VerifyingKey) -> Self {
+        Self(vec![(name.to_owned(), key)])
     }
 
     /// The key with this name.

@@ -42,12 +42,13 @@ impl FeedSender {
         (sent_at + if news { WINDOW } else { HEARTBEAT }).max(pause_until)
     }
 
-    /// The next frame's content: everybody for an edge that is not known to have anything.
-    pub fn next_part(&mut self, now: Millis, log: &mut FeedLog) -> (FeedPart, Sent) {
+    /// The next frame's content: everybody for an edge that is not known to have anything. `wall` is the time the
+    /// frame tells, `now` a clock that nobody sets.
+    pub fn next_part(&mut self, now: Millis, wall: Millis, log: &mut FeedLog) -> (FeedPart, Sent) {
         self.sent_at = Some(now);
         let part = match self.acknowledged {
-            Some((position, step)) => log.since_step(now, position, step),
-            None => log.snapshot(now),
+            Some((position, step)) => log.since_step(wall, position, step),
+            None => log.snapshot(wall),
         };
         let sent = Sent { to: part.range.position(), upto: part.upto };
         (part, sent)
@@ -97,7 +98,7 @@ mod tests {
     /// A sender whose first frame was acknowledged at [`T`].
     fn started() -> (FeedLog, FeedSender) {
         let (mut log, mut sender) = (log(), FeedSender::default());
-        let (_, sent) = sender.next_part(T, &mut log);
+        let (_, sent) = sender.next_part(T, T, &mut log);
         sender.answered(sent, cursor(7));
         (log, sender)
     }
@@ -107,7 +108,7 @@ mod tests {
         let (mut log, mut sender) = (log(), FeedSender::default());
 
         assert!(sender.due(&log) <= T);
-        let (part, _) = sender.next_part(T, &mut log);
+        let (part, _) = sender.next_part(T, T, &mut log);
         assert_eq!((part.range.from, part.range.to, part.items.len()), (0, 7, 2));
     }
 
@@ -116,14 +117,14 @@ mod tests {
         let (mut log, mut sender) = started();
         log.record(T + 1_000, at(8), item(ADA, 2, 8));
         assert!(sender.due(&log) <= T + 1_000);
-        let (part, sent) = sender.next_part(T + 1_000, &mut log);
+        let (part, sent) = sender.next_part(T + 1_000, T + 1_000, &mut log);
         assert_eq!((part.range.from, part.range.to, part.items.len()), (8, 8, 1));
         sender.answered(sent, cursor(8));
 
         log.record(T + 1_050, at(9), item(ADA, 3, 9));
         log.record(T + 1_100, at(10), item(ADA, 4, 10));
         assert_eq!(sender.due(&log), T + 1_250);
-        let (part, _) = sender.next_part(T + 1_250, &mut log);
+        let (part, _) = sender.next_part(T + 1_250, T + 1_250, &mut log);
         assert_eq!((part.range.from, part.range.to, part.items.len()), (9, 10, 1), "the newest state is enough");
     }
 
@@ -132,7 +133,7 @@ mod tests {
         let (mut log, mut sender) = started();
 
         assert_eq!(sender.due(&log), T + HEARTBEAT);
-        let (part, _) = sender.next_part(T + HEARTBEAT, &mut log);
+        let (part, _) = sender.next_part(T + HEARTBEAT, T + HEARTBEAT, &mut log);
         assert_eq!((part.range.from, part.range.to, part.items.len()), (8, 7, 0));
         assert_eq!(part.range.as_of, T + HEARTBEAT);
     }
@@ -141,12 +142,12 @@ mod tests {
     fn what_was_not_acknowledged_goes_again_with_what_came_since() {
         let (mut log, mut sender) = started();
         log.record(T + 1_000, at(8), item(ADA, 2, 8));
-        sender.next_part(T + 1_000, &mut log);
+        sender.next_part(T + 1_000, T + 1_000, &mut log);
         sender.failed(T + 1_100, 255);
         assert_eq!(sender.due(&log), T + 1_600);
         log.record(T + 1_200, at(9), item(AgentId::demo(0x22), 2, 9));
 
-        let (part, sent) = sender.next_part(T + 1_600, &mut log);
+        let (part, sent) = sender.next_part(T + 1_600, T + 1_600, &mut log);
         assert_eq!((part.range.from, part.range.to, part.items.len()), (8, 9, 2));
         sender.answered(sent, cursor(9));
         assert_eq!(sender.due(&log), T + 1_600 + HEARTBEAT);
@@ -156,11 +157,11 @@ mod tests {
     fn an_edge_that_lost_its_place_gets_everybody() {
         for answer in [FeedAnswer { cursor: None }, cursor(6)] {
             let (mut log, mut sender) = started();
-            let (_, sent) = sender.next_part(T + HEARTBEAT, &mut log);
+            let (_, sent) = sender.next_part(T + HEARTBEAT, T + HEARTBEAT, &mut log);
             sender.answered(sent, answer);
 
             assert_eq!(sender.due(&log), T + HEARTBEAT + PAUSE, "not in a tight loop");
-            let (part, _) = sender.next_part(T + HEARTBEAT + PAUSE, &mut log);
+            let (part, _) = sender.next_part(T + HEARTBEAT + PAUSE, T + HEARTBEAT + PAUSE, &mut log);
             assert_eq!((part.range.from, part.items.len()), (0, 2));
         }
     }
@@ -172,14 +173,14 @@ mod tests {
         let mut longest = 0;
         for _ in 0..40 {
             now = now + 20_000;
-            sender.next_part(now, &mut log);
+            sender.next_part(now, now, &mut log);
             sender.failed(now, 255);
             let pause = sender.due(&log).since(now);
             assert!((PAUSE..=LONGEST_PAUSE).contains(&pause) && pause >= longest.min(PAUSE));
             longest = longest.max(pause);
         }
         assert_eq!(longest, LONGEST_PAUSE);
-        let (_, sent) = sender.next_part(now, &mut log);
+        let (_, sent) = sender.next_part(now, now, &mut log);
         sender.answered(sent, cursor(7));
         assert_eq!(sender.due(&log), now + HEARTBEAT);
     }

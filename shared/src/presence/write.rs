@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, FORWARD_TIMEOUT, router_unreachable};
+use super::{Answer, router_unreachable};
 use crate::agent::Intent;
 use crate::api::presence::PresenceWritten;
 use crate::edge::{ForwardedIntent, IntentOutcome, IntentResult, IntentsAnswer};
@@ -46,7 +46,7 @@ impl WriteRequest {
             token: Some(self.token.clone()),
             tid: self.tid,
             accepted_at: now,
-            not_after: now + FORWARD_TIMEOUT,
+            not_after: None,
         }
     }
 }
