@@ -206,9 +206,17 @@ impl OpenTape {
             }
             hash.update(&buffer[..count]);
         }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((self.path, HEADER + self.data, sha256))
+        Ok((self.path, HEADER + self.data, hex(&hash.finalize())))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        for digit in [byte >> 4, byte & 0x0f] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+        text
+    })
 }
 
 #[cfg(test)]
@@ -244,8 +252,8 @@ mod tests {
         assert_eq!(path.components().count(), 4);
         assert_eq!(std::fs::metadata(&whole).unwrap().permissions().mode() & 0o777, 0o600);
         let bytes = std::fs::read(&whole).unwrap();
-        let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(sha256, hex);
+        assert_eq!(sha256, hex(&Sha256::digest(&bytes)));
+        assert_eq!(hex(&[0x0f, 0xa0]), "0fa0");
         let samples: Vec<i16> = hound::WavReader::open(&whole).unwrap().samples().map(Result::unwrap).collect();
         assert_eq!(samples.len(), 16_000);
         assert!(samples.iter().enumerate().all(|(index, sample)| i16::try_from(index / 800).unwrap() == *sample));

@@ -182,7 +182,7 @@ impl MediaThread {
             let bytes = &buffer[..length];
             let input = match leg {
                 None => Input::WebRtc { from, bytes },
-                Some(leg) if token.0 % 2 == 0 => Input::Rtp { leg, from, bytes },
+                Some(leg) if token.0.is_multiple_of(2) => Input::Rtp { leg, from, bytes },
                 Some(leg) => Input::Rtcp { leg, from, bytes },
             };
             self.feed(input);
@@ -277,10 +277,10 @@ impl MediaThread {
         }
         loop {
             match self.core.poll_output() {
-                Output::WebRtc { to, bytes } => self.count_sent(self.webrtc.send_to(&bytes, to)),
+                Output::WebRtc { to, bytes } => self.count_sent(&self.webrtc.send_to(&bytes, to)),
                 Output::Rtp { leg, to, bytes } => {
                     if let Some(found) = self.sockets.get(&leg) {
-                        self.count_sent(found.sockets.rtp.send_to(&bytes, to));
+                        self.count_sent(&found.sockets.rtp.send_to(&bytes, to));
                     }
                 }
                 Output::Event(event) => self.on_event(event),
@@ -305,7 +305,7 @@ impl MediaThread {
     }
 
     /// A datagram the system does not take is lost, as on any network.
-    fn count_sent(&self, sent: io::Result<usize>) {
+    fn count_sent(&self, sent: &io::Result<usize>) {
         match sent {
             Ok(_) => self.counters.datagrams_sent.fetch_add(1, Ordering::Relaxed),
             Err(_) => self.counters.send_failures.fetch_add(1, Ordering::Relaxed),

@@ -7,14 +7,16 @@ use std::path::Path;
 use cordboard_media::SAMPLE_RATE;
 
 /// Bytes before the samples.
-pub(super) const HEADER: u64 = 44;
+pub(super) const HEADER: u64 = HEADER_BYTES as u64;
+
+const HEADER_BYTES: usize = 44;
 
 /// Bytes of one millisecond.
 const BYTES_PER_MS: u64 = SAMPLE_RATE as u64 / 1_000 * 2;
 
 /// The header of a file with so many bytes of samples.
-pub(super) fn header(data_bytes: u32) -> [u8; HEADER as usize] {
-    let mut header = [0; HEADER as usize];
+pub(super) fn header(data_bytes: u32) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
     let mut at = 0;
     let mut put = |bytes: &[u8]| {
         header[at..at + bytes.len()].copy_from_slice(bytes);
@@ -45,7 +47,7 @@ pub fn repair_wav(path: &Path) -> io::Result<Option<u32>> {
     if size < HEADER {
         return Ok(None);
     }
-    let mut found = [0; HEADER as usize];
+    let mut found = [0; HEADER_BYTES];
     file.read_exact(&mut found)?;
     // All but the two sizes is always the same.
     let mut sizeless = found;
