@@ -1,0 +1,108 @@
+//! The sound connection of one call: one audio line both ways, made while it rings, the microphone attached at Answer.
+
+use cordboard_shared::id::CallId;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    HtmlAudioElement, MediaStream, MediaStreamTrack, RtcPeerConnection, RtcPeerConnectionState, RtcRtpSender,
+    RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
+};
+
+use super::{explain, page};
+
+/// The sound connection of one call; closed when dropped.
+pub(crate) struct Peer {
+    /// The call it carries.
+    pub(crate) call: CallId,
+    connection: RtcPeerConnection,
+    sender: RtcRtpSender,
+    _track: Closure<dyn FnMut(RtcTrackEvent)>,
+    _state: Closure<dyn FnMut()>,
+}
+
+impl Peer {
+    /// Makes the connection; `on_failed` hears when it breaks for good.
+    pub(crate) fn new(call: CallId, on_failed: impl Fn() + 'static) -> Result<Self, String> {
+        let connection = RtcPeerConnection::new().map_err(|error| explain(&error))?;
+        let init = RtcRtpTransceiverInit::new();
+        init.set_direction(RtcRtpTransceiverDirection::Sendrecv);
+        let sender = connection.add_transceiver_with_str_and_init("audio", &init).sender();
+
+        let track = Closure::<dyn FnMut(RtcTrackEvent)>::new(|event: RtcTrackEvent| {
+            let stream = event.streams().get(0).dyn_into::<MediaStream>().ok().or_else(|| {
+                let stream = MediaStream::new().ok()?;
+                stream.add_track(&event.track());
+                Some(stream)
+            });
+            play(stream.as_ref());
+        });
+        connection.set_ontrack(track.as_ref().dyn_ref());
+        let watched = connection.clone();
+        let state = Closure::<dyn FnMut()>::new(move || {
+            if watched.connection_state() == RtcPeerConnectionState::Failed {
+                on_failed();
+            }
+        });
+        connection.set_onconnectionstatechange(state.as_ref().dyn_ref());
+        Ok(Self { call, connection, sender, _track: track, _state: state })
+    }
+
+    /// A handle for the steps that wait.
+    pub(crate) fn connection(&self) -> RtcPeerConnection {
+        self.connection.clone()
+    }
+
+    /// Sends this microphone, or none, to the far side.
+    pub(crate) async fn replace_track(sender: RtcRtpSender, track: Option<MediaStreamTrack>) -> Result<(), String> {
+        JsFuture::from(sender.replace_track(track.as_ref())).await.map_err(|error| explain(&error))?;
+        Ok(())
+    }
+
+    /// What sends the microphone.
+    pub(crate) fn sender(&self) -> RtcRtpSender {
+        self.sender.clone()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.connection.set_ontrack(None);
+        self.connection.set_onconnectionstatechange(None);
+        self.connection.close();
+        play(None);
+    }
+}
+
+/// Makes the offer and sets it as the local description.
+pub(crate) async fn offer(connection: &RtcPeerConnection) -> Result<String, String> {
+    let offer = JsFuture::from(connection.create_offer()).await.map_err(|error| explain(&error))?;
+    let offer: RtcSessionDescriptionInit = offer.unchecked_into();
+    JsFuture::from(connection.set_local_description(&offer)).await.map_err(|error| explain(&error))?;
+    // The server has a public address and answers checks: the browser's own candidates need not be waited for.
+    connection.local_description().map(|local| local.sdp()).ok_or_else(|| "no local description".to_owned())
+}
+
+/// Takes over the server's answer.
+pub(crate) async fn accept(connection: &RtcPeerConnection, sdp: &str) -> Result<(), String> {
+    let answer = RtcSessionDescriptionInit::new(RtcSdpType::Answer);
+    answer.set_sdp(sdp);
+    JsFuture::from(connection.set_remote_description(&answer)).await.map_err(|error| explain(&error))?;
+    Ok(())
+}
+
+/// Plays the far side's voice in the page's one audio element.
+fn play(stream: Option<&MediaStream>) {
+    let Some(audio) = page::element("call-audio").and_then(|element| element.dyn_into::<HtmlAudioElement>().ok()) else {
+        return;
+    };
+    audio.set_src_object(stream);
+    if stream.is_some()
+        && let Ok(started) = audio.play()
+    {
+        wasm_bindgen_futures::spawn_local(async move {
+            // Refused only before the first press on the page; then no call rings here either.
+            let _ = JsFuture::from(started).await;
+        });
+    }
+}

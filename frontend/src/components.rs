@@ -1,0 +1,18 @@
+//! Small views that show the model and pass presses on.
+
+pub(crate) mod away_menu;
+pub(crate) mod badge;
+pub(crate) mod call_card;
+pub(crate) mod device_check;
+pub(crate) mod icon;
+pub(crate) mod incoming_card;
+pub(crate) mod keypad;
+pub(crate) mod link_bar;
+pub(crate) mod live_regions;
+pub(crate) mod navigation;
+pub(crate) mod outcome;
+pub(crate) mod page_title;
+pub(crate) mod switch;
+pub(crate) mod test_call;
+pub(crate) mod top_bar;
+pub(crate) mod why_region;

@@ -1,0 +1,59 @@
+//! How a call came out, and the message the caller left.
+
+use cordboard_frontend::model::{duration, log};
+use cordboard_shared::call::{CallResult, CallView, RecordingView};
+use leptos::prelude::*;
+
+use super::icon::{Glyph, Icon};
+use crate::browser::page;
+
+/// The result of a call as a badge, with the cause beside it.
+#[component]
+pub(crate) fn Outcome(
+    /// The call.
+    call: CallView,
+) -> impl IntoView {
+    let (icon, tone) = match call.result {
+        Some(CallResult::Answered) => (Icon::Tick, "tone-on"),
+        Some(CallResult::Missed) => (Icon::Missed, "tone-bad"),
+        Some(CallResult::Voicemail) => (Icon::Voicemail, "tone-warn"),
+        Some(CallResult::Lost | CallResult::Rejected) => (Icon::Barred, "tone-bad"),
+        None => (Icon::Clock, "tone-busy"),
+    };
+    let detail = match call.cause {
+        Some(cause) => Some(log::cause_words(cause).to_owned()),
+        None => (call.talk_ms > 0).then(|| duration::short(call.talk_ms)),
+    };
+    view! {
+        <span class=format!("state-badge {tone}")><Glyph icon=icon/>{log::result_word(&call)}</span>
+        {detail.map(|detail| view! { <span class="outcome-detail">{detail}</span> })}
+    }
+}
+
+/// The player of a message.
+#[component]
+pub(crate) fn Voicemail(
+    /// Who left it.
+    caller: String,
+    /// The message.
+    recording: RecordingView,
+) -> impl IntoView {
+    let id = format!("voicemail-{}", recording.id);
+    let player = id.clone();
+    view! {
+        <div class="voicemail">
+            <button type="button" class="btn btn-sm" on:click=move |_| page::play(&player)>
+                <Glyph icon=Icon::Play/>
+                "Play voicemail"
+            </button>
+            <audio
+                id=id
+                controls
+                preload="none"
+                aria-label=format!("Voicemail from {caller}")
+                src=format!("/core/recordings/{}", recording.id)
+            ></audio>
+            <span class="muted">{duration::short(recording.ms.into())}</span>
+        </div>
+    }
+}

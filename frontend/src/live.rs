@@ -1,0 +1,271 @@
+//! The live socket: opens, says hello, follows the numbers, answers pings from the message handler, and comes back
+//! by itself.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use cordboard_frontend::model::link::jitter;
+use cordboard_frontend::model::roster::Origin;
+use cordboard_frontend::model::softphone::Input;
+use cordboard_shared::agent::Presence;
+use cordboard_shared::event::{ClientFrame, ClientMessage, Hello, ServerFrame, ServerMessage, Snapshot};
+use cordboard_shared::{Millis, Problem, ProblemCode};
+use gloo_timers::callback::Timeout;
+use leptos::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::browser::clock;
+use crate::browser::socket::Socket;
+use crate::panel::{Panel, Session};
+use crate::{api, calls, device, telephone};
+
+/// What is done with the answer to a frame.
+type Reply = Box<dyn FnOnce(Result<Value, Problem>)>;
+
+/// The live socket of this tab.
+#[derive(Default)]
+pub(crate) struct Live {
+    socket: RefCell<Option<Socket>>,
+    waiting: RefCell<HashMap<String, Reply>>,
+    next_id: Cell<u64>,
+    /// Rises with each socket; callbacks of an older one are ignored.
+    generation: Cell<u64>,
+    retry: RefCell<Option<Timeout>>,
+}
+
+/// The part of a frame that is read when its kind is not known here.
+#[derive(Deserialize)]
+struct Numbered {
+    seq: u64,
+}
+
+impl Live {
+    /// Sends a frame; `reply` hears its answer, or that it could not be sent.
+    pub(crate) fn send(&self, message: ClientMessage, reply: impl FnOnce(Result<Value, Problem>) + 'static) {
+        let number = self.next_id.get() + 1;
+        self.next_id.set(number);
+        let id = format!("c{number}");
+        let frame = ClientFrame { id: id.clone(), message };
+        let sent = serde_json::to_string(&frame).is_ok_and(|text| {
+            self.waiting.borrow_mut().insert(id.clone(), Box::new(reply));
+            self.socket.borrow().as_ref().is_some_and(|socket| socket.send(&text))
+        });
+        if !sent && let Some(reply) = self.take(&id) {
+            reply(Err(no_connection()));
+        }
+    }
+
+    /// Sends a frame whose answer changes nothing here.
+    pub(crate) fn post(&self, message: ClientMessage) {
+        self.send(message, |_| {});
+    }
+
+    /// Closes the socket for good; whoever waits for an answer is told.
+    pub(crate) fn close(&self) {
+        self.generation.set(self.generation.get() + 1);
+        self.retry.borrow_mut().take();
+        self.socket.borrow_mut().take();
+        self.fail_all();
+    }
+
+    fn take(&self, id: &str) -> Option<Reply> {
+        self.waiting.borrow_mut().remove(id)
+    }
+
+    fn fail_all(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
+        for reply in waiting.into_values() {
+            reply(Err(no_connection()));
+        }
+    }
+}
+
+fn no_connection() -> Problem {
+    Problem::new(ProblemCode::RouterUnreachable, "There is no connection to the server now.")
+}
+
+/// Opens the socket of a signed-in panel.
+pub(crate) fn open(panel: Panel) {
+    let shells = panel.shells();
+    let live = &shells.live;
+    let generation = live.generation.get() + 1;
+    live.generation.set(generation);
+    live.retry.borrow_mut().take();
+    panel.link.update(|link| link.opening());
+    let current = move || panel.shells().live.generation.get() == generation;
+    let socket = Socket::open(
+        "/core/ws",
+        move || {
+            if current() {
+                hello(panel);
+            }
+        },
+        move |text| {
+            if current() {
+                heard(panel, text);
+            }
+        },
+        move |_code| {
+            if current() {
+                lost(panel, None);
+            }
+        },
+    );
+    let opened = socket.is_some();
+    *live.socket.borrow_mut() = socket;
+    if !opened {
+        lost(panel, None);
+    }
+}
+
+/// Looks once a second whether the server has fallen silent.
+pub(crate) fn watch(panel: Panel) {
+    if panel.link.with_untracked(|link| link.is_dead(clock::now())) {
+        lost(panel, None);
+    }
+}
+
+/// Tries again now, without waiting for the next try.
+pub(crate) fn retry_now(panel: Panel) {
+    if panel.shells().live.retry.borrow().is_some() {
+        open(panel);
+    }
+}
+
+fn hello(panel: Panel) {
+    let shells = panel.shells();
+    let hello = Hello {
+        app: concat!("cordboard-panel/", env!("CARGO_PKG_VERSION")).to_owned(),
+        device: shells.device.clone(),
+        tab: shells.tab.clone(),
+        topics: ["presence", "calls", "queues"].map(str::to_owned).to_vec(),
+        after: panel.link.with_untracked(|link| link.position()),
+    };
+    shells.live.post(ClientMessage::Hello(hello));
+    shells.live.post(ClientMessage::Device(panel.device.with_untracked(device::Device::state)));
+}
+
+/// The socket is gone: waits a little, asks whether one is still signed in, and opens a new one.
+fn lost(panel: Panel, after: Option<u64>) {
+    let shells = panel.shells();
+    shells.live.close();
+    let wait = panel.link.try_update(|link| link.lost(js_sys::Math::random())).unwrap_or_default();
+    let wait = after.map_or(wait, |most| jitter(most, js_sys::Math::random()));
+    let wait = u32::try_from(wait).unwrap_or(u32::MAX);
+    *shells.live.retry.borrow_mut() = Some(Timeout::new(wait, move || {
+        let generation = panel.shells().live.generation.get();
+        spawn_local(async move {
+            let asked = api::session().await;
+            // Something else may have opened the socket, or signed out, meanwhile.
+            if panel.shells().live.generation.get() != generation {
+                return;
+            }
+            match asked {
+                Ok(view) => {
+                    panel.session.set(Session::SignedIn(view));
+                    open(panel);
+                }
+                Err(error) if error.is_signed_out() => {
+                    panel.signed_out(Some("Your sign-in has ended. Sign in again.".to_owned()));
+                }
+                Err(_) => lost(panel, None),
+            }
+        });
+    }));
+}
+
+fn heard(panel: Panel, text: &str) {
+    let frame = serde_json::from_str::<ServerFrame>(text);
+    let (seq, position) = match &frame {
+        Ok(frame) => (frame.seq, frame.pos),
+        // A kind of a newer server: its number counts, the rest is not for this page.
+        Err(_) => match serde_json::from_str::<Numbered>(text) {
+            Ok(numbered) => (numbered.seq, None),
+            Err(_) => return,
+        },
+    };
+    let followed = panel.link.try_update(|link| link.heard(clock::now(), seq, position));
+    if followed.is_some_and(|followed| followed.is_err()) {
+        lost(panel, None);
+        return;
+    }
+    if let Ok(frame) = frame {
+        take_in(panel, frame);
+    }
+}
+
+fn take_in(panel: Panel, frame: ServerFrame) {
+    let shells = panel.shells();
+    let feed = |input| telephone::feed(panel, input);
+    let re = frame.re.as_deref();
+    match frame.message {
+        ServerMessage::Ok(data) => {
+            if let Some(reply) = re.and_then(|id| shells.live.take(id)) {
+                reply(Ok(data));
+            }
+        }
+        ServerMessage::Error(problem) => {
+            if let Some(reply) = re.and_then(|id| shells.live.take(id)) {
+                reply(Err(problem));
+            }
+        }
+        ServerMessage::Snapshot(snapshot) => take_snapshot(panel, *snapshot),
+        ServerMessage::Gap {} => panel.log.set(cordboard_frontend::model::log::CallLog::default()),
+        ServerMessage::Ping { t } => {
+            // Straight from the message handler: timers of hidden tabs are throttled.
+            let state = panel.device.with_untracked(device::Device::state);
+            shells.live.post(ClientMessage::Pong { t, state });
+            panel.ahead.set_value(t - clock::now().0);
+        }
+        ServerMessage::PresenceChanged(presence) => presence_changed(panel, *presence),
+        ServerMessage::Ring(ring) => {
+            let words = telephone::announcement(panel, &ring);
+            feed(Input::Rang(ring));
+            panel.alert(words);
+        }
+        ServerMessage::RingLease { offer, lease_ms } => feed(Input::LeaseRenewed(offer, lease_ms)),
+        ServerMessage::RingStop { offer, reason } => feed(Input::RingStopped(offer, reason)),
+        ServerMessage::CallState(call) => feed(Input::CallChanged(call)),
+        ServerMessage::CallAudio { call, verdict } => telephone::audio_verdict(panel, call, &verdict),
+        ServerMessage::CallLogged(call) => {
+            feed(Input::CallLogged(call.uid));
+            panel.log.update(|log| log.logged(*call));
+        }
+        ServerMessage::QueueChanged { department, waiting, longest_ms } => {
+            let now = panel.exactly_now();
+            panel.roster.update(|roster| roster.queue_changed(now, department, waiting, longest_ms));
+        }
+        ServerMessage::Draining { retry_ms } => lost(panel, Some(retry_ms)),
+    }
+}
+
+fn take_snapshot(panel: Panel, mut snapshot: Snapshot) {
+    panel.ahead.set_value(snapshot.as_of.0 - clock::now().0);
+    let offers = std::mem::take(&mut snapshot.offers);
+    let calls = std::mem::take(&mut snapshot.calls);
+    let me = snapshot.me.id;
+    panel.switch.update(|switch| switch.presence_changed(snapshot.presence.state));
+    panel.roster.update(|roster| roster.snapshot(snapshot));
+    panel.link.update(|link| link.established());
+    telephone::feed(panel, Input::SignedIn(me));
+    telephone::feed(panel, Input::SnapshotTaken { offers, calls });
+    // What was logged while the link was down.
+    calls::load_first(panel);
+}
+
+fn presence_changed(panel: Panel, presence: Presence) {
+    let now: Millis = panel.exactly_now();
+    let mine = panel.roster.with_untracked(|roster| roster.me == Some(presence.uuid));
+    if mine {
+        panel.switch.update(|switch| switch.presence_changed(presence.state));
+        let before = panel.presence_untracked().map(|known| known.effective.verdict);
+        if before.is_some_and(|before| before != presence.effective.verdict && !presence.effective.verdict.is_load()) {
+            panel.tell(format!("You are now: {}.", presence.effective.verdict.word()));
+        }
+    }
+    panel.roster.update(|roster| {
+        roster.presence_changed(now, presence, Origin::Live);
+    });
+}
