@@ -105,6 +105,15 @@ impl Store {
         }))
     }
 
+    /// Whether a sign-in is still there and was active after the given time.
+    pub async fn is_session_active(&self, id: SessionId, active_after: Millis) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM session WHERE id = $1 AND seen_at > $2)")
+            .bind(id.0)
+            .bind(active_after.0)
+            .fetch_one(&self.read)
+            .await?)
+    }
+
     /// Notes activity of a sign-in.
     pub async fn touch_session(&self, id: SessionId, now: Millis) -> Result<(), StoreError> {
         sqlx::query("UPDATE session SET seen_at = $2 WHERE id = $1 AND seen_at < $2")

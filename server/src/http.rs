@@ -1,0 +1,152 @@
+//! The HTTP shell: panel, API and live socket over one listener.
+//!
+//! Reaches calls and availability only through [`AppHandle`], records only through the store. Every answer carries
+//! a `Request-Id`; every refusal under `/core` and `/edge` is one `application/problem+json` body.
+
+mod body;
+mod caller;
+mod cookie;
+mod core;
+mod envelope;
+mod error;
+mod limit;
+mod live;
+mod operations;
+mod origin;
+mod panel;
+mod server;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::VerifyingKey;
+
+use crate::app::AppHandle;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Limits};
+use crate::keys::Keys;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+pub use self::core::presence::may_write as may_write_presence;
+pub use caller::{Caller, CallerKind, caller_of_token};
+pub use envelope::RequestIdentity;
+pub use error::ApiError;
+pub use server::{Peer, serve};
+
+use limit::Limiter;
+
+/// Longest body of a request, in bytes.
+pub const MAX_BODY: usize = 1_048_576;
+
+/// What every handler works with. Cheap to clone.
+#[derive(Clone)]
+pub struct HttpState {
+    /// The running account.
+    pub app: AppHandle,
+    /// Records, sign-ins and tokens.
+    pub store: Store,
+    /// Check and sign tokens.
+    pub keys: Arc<Keys>,
+    /// Settings of this shell.
+    pub config: Arc<HttpConfig>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    limiter: Arc<Limiter>,
+    sockets: Arc<live::Sockets>,
+}
+
+/// Settings of this shell.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Origins besides the own one whose pages may use the sign-in.
+    pub allowed_origins: Vec<String>,
+    /// How much one caller may ask for.
+    pub limits: Limits,
+    /// Where the edge answers.
+    pub edge_url: Option<String>,
+    /// Checks what the edge signs.
+    pub edge_public_key: Option<VerifyingKey>,
+    /// Where recordings are.
+    pub recordings_dir: PathBuf,
+}
+
+impl HttpConfig {
+    /// Takes what this shell needs from the settings.
+    pub fn from_config(config: &Config) -> Result<Self, ConfigError> {
+        let key = config.edge_public_key.as_deref().map(|text| {
+            let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok()).ok_or(ConfigError::Value {
+                setting: "edge-public-key",
+                reason: "not an Ed25519 public key of 32 bytes in base64url".to_owned(),
+            })
+        });
+        Ok(Self {
+            allowed_origins: config.allowed_origins.clone(),
+            limits: config.limits.clone(),
+            edge_url: config.edge_url.clone(),
+            edge_public_key: key.transpose()?,
+            recordings_dir: config.recordings_dir(),
+        })
+    }
+}
+
+impl HttpState {
+    /// Joins what the handlers need.
+    pub fn new(
+        app: AppHandle,
+        store: Store,
+        keys: Arc<Keys>,
+        config: HttpConfig,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            app,
+            store,
+            keys,
+            config: Arc::new(config),
+            clock,
+            metrics,
+            limiter: Arc::default(),
+            sockets: Arc::default(),
+        }
+    }
+}
+
+/// Everything that is served.
+pub fn router(state: HttpState) -> Router {
+    use self::core::{calls, decisions, policy, presence, recordings, session, test_calls};
+
+    Router::new()
+        .route("/health", get(operations::health))
+        .route("/metrics", get(operations::metrics))
+        .route("/core/session", get(session::show).post(session::sign_in).delete(session::sign_out))
+        .route("/core/session/token", post(session::token))
+        .route("/core/agents/{uuid}/presence", get(presence::read).post(presence::write))
+        .route("/core/calls", get(calls::list))
+        .route("/core/calls/{uid}", get(calls::show))
+        .route("/core/calls/{uid}/decisions", get(decisions::list))
+        .route("/core/recordings/{id}", get(recordings::show))
+        .route("/core/test-calls", post(test_calls::place))
+        .route("/core/users", get(policy::users))
+        .route("/core/users/{id}", get(policy::user))
+        .route("/core/departments", get(policy::departments))
+        .route("/core/departments/{id}", get(policy::department))
+        .route("/core/numbers", get(policy::numbers))
+        .route("/core/numbers/{id}", get(policy::number))
+        .route("/core/flows", get(policy::flows))
+        .route("/core/flows/{id}", get(policy::flow))
+        .route("/core/trunks", get(policy::trunks))
+        .route("/core/trunks/{id}", get(policy::trunk))
+        .route("/core/ws", get(live::open))
+        .fallback(panel::serve)
+        .layer(axum::middleware::from_fn_with_state(state.clone(), envelope::wrap))
+        .with_state(state)
+}
