@@ -52,7 +52,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { dialogs: 10_000, server_transactions: 100_000, retry_after: 5 }
+        Self { dialogs: 10_000, server_transactions: 50_000, retry_after: 5 }
     }
 }
 

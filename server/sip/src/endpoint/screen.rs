@@ -47,9 +47,11 @@ pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusa
     }
     if envelope.to.tag().is_none() {
         match text::decode(&request.uri).parse::<SipUri>() {
+            // RFC 3261 §19.1.1: header components are not allowed in a Request-URI.
+            Ok(uri) if uri.headers.is_some() => return Err(malformed_uri()),
             Ok(uri) if uri.scheme == Scheme::Sip => {}
             Ok(_) => return Err(Refusal::new(416)),
-            Err(_) => return Err(Refusal::new(400).with(HeaderId::Warning, "399 cordboard \"malformed request uri\"")),
+            Err(_) => return Err(malformed_uri()),
         }
         if envelope.max_forwards == Some(0) {
             return Err(Refusal::new(483));
@@ -62,6 +64,20 @@ pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusa
         return Err(Refusal::new(420).with(HeaderId::Unsupported, &required.join(", ")));
     }
     check_content(request)
+}
+
+fn malformed_uri() -> Refusal {
+    Refusal::new(400).with(HeaderId::Warning, "399 cordboard \"malformed request uri\"")
+}
+
+/// RFC 3261 §20.1: without an Accept header field SDP is taken; with one, it must be among the types.
+fn takes_sdp(request: &Request) -> bool {
+    let accepted = request.headers.list(HeaderId::Accept);
+    request.headers.first(HeaderId::Accept).is_none()
+        || accepted.iter().any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            matches!(range.as_str(), SDP | "application/*" | "*/*")
+        })
 }
 
 /// RFC 3261 §8.2.3: a body we cannot read is refused where we would have to read it.
@@ -77,6 +93,9 @@ fn check_content(request: &Request) -> Result<(), Refusal> {
     if encoded || !readable {
         return Err(Refusal::new(415).with(HeaderId::Accept, SDP));
     }
+    if request.method == Method::Invite && !takes_sdp(request) {
+        return Err(Refusal::new(406));
+    }
     Ok(())
 }
 
@@ -85,9 +104,8 @@ impl Endpoint {
     /// garbage costs nothing.
     pub(super) fn refuse_malformed(&mut self, flow: Flow, request: &Request, defect: Defect) {
         let headers = &request.headers;
-        let answerable = [HeaderId::From, HeaderId::To, HeaderId::CallId, HeaderId::CSeq]
-            .into_iter()
-            .all(|id| headers.first(id).is_some());
+        // Without CSeq nobody could tell what the answer is to; what else is missing, RFC 4475 §3.3.1 wants refused.
+        let answerable = headers.first(HeaderId::CSeq).is_some();
         let Some(via) = via::top(headers).filter(|_| answerable && request.method != Method::Ack) else { return };
         let call_id = headers.first(HeaderId::CallId).map(|header| header.text().into_owned()).unwrap_or_default();
         let tag = self.tokens.stateless_tag(via.branch().unwrap_or_default(), &call_id);

@@ -34,8 +34,8 @@ impl Envelope {
     pub fn read(headers: &Headers) -> Result<Self, Defect> {
         headers.first(HeaderId::Via).ok_or(Defect::Missing("Via"))?;
         let via = via::top(headers).ok_or(Defect::Malformed("Via"))?;
-        let from = NameAddr::parse(&decode(single(headers, HeaderId::From)?)).map_err(|_| Defect::Malformed("From"))?;
-        let to = NameAddr::parse(&decode(single(headers, HeaderId::To)?)).map_err(|_| Defect::Malformed("To"))?;
+        let from = party(headers, HeaderId::From)?;
+        let to = party(headers, HeaderId::To)?;
         let call_id = decode(single(headers, HeaderId::CallId)?).into_owned();
         if call_id.is_empty() || call_id.contains(|character: char| character.is_ascii_whitespace()) {
             return Err(Defect::Malformed("Call-ID"));
@@ -53,6 +53,15 @@ impl Envelope {
     pub fn branch(&self) -> &str {
         self.via.branch().unwrap_or_default()
     }
+}
+
+/// From or To: exactly one name-addr (RFC 4475 §3.1.2.1 has more).
+fn party(headers: &Headers, id: HeaderId) -> Result<NameAddr, Defect> {
+    let value = decode(single(headers, id)?);
+    if text::split_outside_quotes(&value, ',').len() > 1 {
+        return Err(Defect::Malformed(id.name()));
+    }
+    NameAddr::parse(&value).map_err(|_| Defect::Malformed(id.name()))
 }
 
 fn single(headers: &Headers, id: HeaderId) -> Result<&[u8], Defect> {

@@ -97,6 +97,8 @@ fn parse_start_line(line: &[u8]) -> Result<(StartLine, Option<Defect>), ParseErr
         let defect = (!version.eq_ignore_ascii_case(b"SIP/2.0")).then_some(Defect::Version);
         return Ok((StartLine::Response { status, reason }, defect));
     }
+    // RFC 4475 §3.1.2.10: space behind the version does no harm.
+    let line = line.trim_ascii_end();
     let first = line.iter().position(|&byte| byte == b' ').ok_or(ParseError::StartLine)?;
     let last = line.iter().rposition(|&byte| byte == b' ').ok_or(ParseError::StartLine)?;
     let method = line.get(..first).filter(|method| is_token(method)).ok_or(ParseError::StartLine)?;

@@ -9,5 +9,6 @@ mod messages;
 mod peer;
 mod screen;
 mod sim;
+mod torture;
 mod uac;
 mod uas;

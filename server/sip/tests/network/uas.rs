@@ -192,6 +192,7 @@ fn a_refusal_is_repeated_and_stopped_by_its_ack() {
 
     call.learn_tag(&busy.headers);
     stage.send(call.ack_failure());
+    assert_eq!(stage.net.stats(stage.us).timers, 1, "only timer I is left: G and H leave the table with the ACK");
     stage.wait(MS(30_000));
     stage.expect_silence();
     assert_eq!(stage.event(), None);
