@@ -66,7 +66,8 @@ pub enum Command {
         /// Whether others get what it sends.
         open: bool,
     },
-    /// Sends DTMF events (RFC 4733) towards this leg, one after the other, in place of its source.
+    /// Sends DTMF events (RFC 4733) towards this leg, one after the other, in place of its source; tones, when events were
+    /// not agreed on. Does nothing while the leg cannot be sent to.
     SendDigits {
         /// Who gets the digits.
         leg: LegId,

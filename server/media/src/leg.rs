@@ -1,5 +1,6 @@
 //! One leg: what it sends, what it hears, and the frames made for it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use crate::peer::Peer;
 use crate::receive::Receiver;
 use crate::source_lock::SourceLock;
 use crate::stream::{OutStream, Slot};
-use crate::{Clip, Codec, FRAME_SAMPLES, PlayId, RtpParams, Source};
+use crate::tone::dtmf_tone;
+use crate::{Clip, Codec, FRAME_SAMPLES, PlayId, RtpParams, SAMPLE_RATE, Source};
 
 /// One frame of what is made here.
 pub(crate) const FRAME: Duration = Duration::from_millis(20);
@@ -26,6 +28,9 @@ const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Frames later than this are left out instead of being sent in a burst.
 const MAX_LATE: Duration = Duration::from_millis(200);
+
+/// Key tones waiting to be sent: half a minute; what is beyond is dropped.
+const MAX_TONES: usize = 30 * SAMPLE_RATE as usize;
 
 /// How the far side is reached.
 #[derive(Debug)]
@@ -96,6 +101,8 @@ pub(crate) struct Leg {
     /// Samples of the clip that were sent.
     played: usize,
     digits: DigitSender,
+    /// Keys on their way as sound.
+    tones: VecDeque<i16>,
     out: OutStream,
     /// When the next frame is made; `None` while nobody has said what to hear or nothing can be sent.
     next_frame: Option<Instant>,
@@ -117,6 +124,7 @@ impl Leg {
             source: None,
             played: 0,
             digits: DigitSender::default(),
+            tones: VecDeque::new(),
             out,
             next_frame: None,
         }
@@ -162,30 +170,46 @@ impl Leg {
             self.next_frame = None;
             return;
         }
-        let from_leg = self.listens_to().is_some() && self.digits.is_idle();
-        self.next_frame = match (&self.source, self.next_frame) {
-            (None, _) if self.digits.is_idle() => None,
-            (Some(_), _) if from_leg => Some(now + PATIENCE),
-            // A frame sent just now stands for its 20 ms.
-            _ => Some(self.out.last_sent().map_or(now, |last| now.max(last + FRAME))),
+        self.next_frame = if self.is_dialing() {
+            Some(self.after_last(now))
+        } else if self.listens_to().is_some() {
+            Some(now + PATIENCE)
+        } else {
+            self.source.is_some().then(|| self.after_last(now))
         };
+    }
+
+    /// Now, or when the frame sent last has had its 20 ms.
+    fn after_last(&self, now: Instant) -> Instant {
+        self.out.last_sent().map_or(now, |last| now.max(last + FRAME))
+    }
+
+    /// Whether digits are being sent, in place of what is heard.
+    fn is_dialing(&self) -> bool {
+        !self.digits.is_idle() || !self.tones.is_empty()
     }
 
     /// Whom this leg listens to fell silent, by its gate or its end: silence follows at once instead of after a while.
     pub(crate) fn source_stopped(&mut self, now: Instant) {
         self.out.interrupt();
         if self.next_frame.is_some() {
-            self.next_frame = Some(self.out.last_sent().map_or(now, |last| now.max(last + FRAME)));
+            self.next_frame = Some(self.after_last(now));
         }
     }
 
     pub(crate) fn send_digits(&mut self, now: Instant, digits: &str) {
-        if !self.can_send() || self.format().is_none_or(|format| format.dtmf.is_none()) {
+        if !self.can_send() {
             return;
         }
-        let was_idle = self.digits.is_idle();
-        self.digits.push(digits);
-        if was_idle {
+        let was_dialing = self.is_dialing();
+        if self.format().is_some_and(|format| format.dtmf.is_some()) {
+            self.digits.push(digits);
+        } else if self.tones.len() < MAX_TONES {
+            // A far side that knows no events hears the keys as tones.
+            self.tones.extend(digits.chars().filter_map(dtmf_tone).flatten());
+        }
+        if !was_dialing {
+            self.out.interrupt();
             self.start_frames(now);
         }
     }
@@ -255,7 +279,7 @@ impl Leg {
 
     /// What of another leg's packet is sent to this one.
     pub(crate) fn forward(&mut self, now: Instant, heard: &Heard) -> Option<Packet> {
-        if !self.can_send() || !self.digits.is_idle() {
+        if !self.can_send() || self.is_dialing() {
             return None;
         }
         let encoded = self.format().and_then(|format| format.encode(&heard.content));
@@ -293,6 +317,7 @@ impl Leg {
         let Some((codec, payload_type)) = format.audio.first().copied() else { return Frame::default() };
         let (samples, finished) = self.next_samples();
         if samples.is_none() && self.source.is_none() {
+            // The last key was sent, and nobody has said what to hear.
             self.next_frame = None;
             return Frame::default();
         }
@@ -307,6 +332,12 @@ impl Leg {
     /// The samples of the next frame (`None`: silence) and the play that ended before it.
     fn next_samples(&mut self) -> (Option<Box<[i16; FRAME_SAMPLES]>>, Option<PlayId>) {
         let mut frame = Box::new([0; FRAME_SAMPLES]);
+        if !self.tones.is_empty() {
+            for (sample, tone) in frame.iter_mut().zip(self.tones.drain(..FRAME_SAMPLES.min(self.tones.len()))) {
+                *sample = tone;
+            }
+            return (Some(frame), None);
+        }
         match &self.source {
             Some(Source::Clip { clip, play }) => {
                 let rest = clip.samples().get(self.played..).unwrap_or_default();

@@ -159,9 +159,10 @@ impl Peer {
         let line = candidate.trim();
         let line = line.strip_prefix("a=").unwrap_or(line);
         let line = line.strip_prefix("candidate:").unwrap_or(line);
-        let Ok(candidate) = Candidate::from_sdp_string(&format!("candidate:{line}")) else { return };
         self.step(out, |rtc| {
-            rtc.add_remote_candidate(candidate);
+            if let Ok(candidate) = Candidate::from_sdp_string(&format!("candidate:{line}")) {
+                rtc.add_remote_candidate(candidate);
+            }
             Ok(())
         });
     }

@@ -60,9 +60,9 @@ impl OutStream {
 
     /// Numbers for the next frame made here, of this many samples.
     pub(crate) fn own(&mut self, now: Instant, samples: u32) -> Slot {
-        let (timestamp, marker) = match (self.run, self.last) {
-            (Run::Own, Some((last, _, length))) => (last.wrapping_add(length), false),
-            _ => (self.fresh_timestamp(now), true),
+        let (timestamp, marker) = match self.last {
+            Some((last, _, length)) if matches!(self.run, Run::Own) => (last.wrapping_add(length), false),
+            Some(_) | None => (self.fresh_timestamp(now), true),
         };
         self.run = Run::Own;
         self.take(now, timestamp, samples, marker)

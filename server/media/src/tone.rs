@@ -74,6 +74,17 @@ pub fn hold_music() -> Clip {
     Clip::new(mix.into_iter().map(|sample| to_sample(sample / peak * 4_500.0)).collect())
 }
 
+/// A key as the tones of its row and column (ITU-T Q.23), 120 ms and as long a pause; `None` when it is no key.
+pub fn dtmf_tone(key: char) -> Option<Vec<i16>> {
+    const ROWS: [(&str, f64); 4] = [("123A", 697.0), ("456B", 770.0), ("789C", 852.0), ("*0#D", 941.0)];
+    const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+    let key = key.to_ascii_uppercase();
+    let (row, column) = ROWS.iter().find_map(|(keys, row)| Some((*row, keys.find(key)?)))?;
+    let mut samples = faded(chord(&[row, COLUMNS[column]], 120, 12_000.0));
+    samples.resize(samples.len() * 2, 0);
+    Some(samples)
+}
+
 /// A sine with two soft overtones; `turns` counts periods.
 fn voice(turns: f64) -> f64 {
     let angle = TAU * turns;
@@ -144,6 +155,18 @@ mod tests {
         assert!(clip.samples()[8_000..].iter().all(|sample| *sample == 0));
         assert_eq!(ringback(Ringback::Us).ms(), 6_000);
         assert_eq!(ringback(Ringback::Europe).ms(), 5_000);
+    }
+
+    #[test]
+    fn a_key_is_two_tones_and_a_pause() {
+        let five = dtmf_tone('5').unwrap();
+
+        assert_eq!(five.len(), 1_920);
+        assert!(amplitude(&five[..960], 770.0) > 5_000.0 && amplitude(&five[..960], 1_336.0) > 5_000.0);
+        assert!(amplitude(&five[..960], 697.0) < 500.0 && amplitude(&five[..960], 1_209.0) < 500.0);
+        assert!(five[960..].iter().all(|sample| *sample == 0));
+        assert_eq!(dtmf_tone('d'), dtmf_tone('D'));
+        assert_eq!((dtmf_tone('x'), dtmf_tone('\u{e9}')), (None, None));
     }
 
     #[test]

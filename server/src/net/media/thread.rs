@@ -212,14 +212,13 @@ impl MediaThread {
     }
 
     fn command(&mut self, command: Command) {
-        let removed = match &command {
-            Command::Remove { leg } => Some(*leg),
-            _ => None,
-        };
+        let removed = if let Command::Remove { leg } = &command { Some(*leg) } else { None };
         self.feed(Input::Command(command));
         if let Some(leg) = removed {
             self.close(leg);
         }
+        // A thousand commands at once must not hold up the frames.
+        self.tick();
     }
 
     fn open(&mut self, leg: LegId) {
@@ -300,7 +299,14 @@ impl MediaThread {
                 self.tell(FromMedia::Event(event));
                 self.writer.finish(recording, ms);
             }
-            event => self.tell(FromMedia::Event(event)),
+            Event::PeerAnswer { .. }
+            | Event::PeerFailed { .. }
+            | Event::PeerConnected { .. }
+            | Event::PeerLost { .. }
+            | Event::Digit { .. }
+            | Event::PlayFinished { .. }
+            | Event::FirstAudio { .. }
+            | Event::Stats { .. } => self.tell(FromMedia::Event(event)),
         }
     }
 

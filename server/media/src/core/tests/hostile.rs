@@ -70,6 +70,26 @@ fn mutate(random: &mut ChaCha12Rng, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn mutated_offers_and_candidates_break_nothing() {
+    let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
+    let offer = bench.offer(THIRD, &[Codec::Pcmu, Codec::Pcma], 600.0);
+    let candidate = "candidate:842163049 1 udp 1677729535 203.0.113.7 46154 typ srflx raddr 10.0.0.17 rport 46154";
+    let mut random = ChaCha12Rng::seed_from_u64(2);
+    bench.browsers.clear();
+    for _ in 0..1_000 {
+        let sdp = String::from_utf8_lossy(&mutate(&mut random, offer.as_bytes())).into_owned();
+        bench.command(Command::PeerOffer { leg: THIRD, sdp });
+        let candidate = String::from_utf8_lossy(&mutate(&mut random, candidate.as_bytes())).into_owned();
+        bench.command(Command::PeerCandidate { leg: THIRD, candidate });
+    }
+    bench.command(Command::Remove { leg: THIRD });
+
+    bench.clear();
+    bench.run(2_000);
+    assert_hears(&bench.phones[&CALLER].heard(), 1_000.0, 440.0);
+}
+
+#[test]
 fn a_hundred_thousand_mutated_datagrams_break_nothing() {
     let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcma]);
     let sdp = bench.offer(THIRD, &[Codec::Pcmu], 600.0);

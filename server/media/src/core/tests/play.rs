@@ -162,6 +162,25 @@ fn digits_pass_to_the_other_leg_under_its_payload_type_and_are_told_once() {
 }
 
 #[test]
+fn digits_are_heard_as_tones_where_events_were_not_agreed_on() {
+    let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
+    let mut deaf = params(bench.phones[&AGENT].address, Codec::Pcmu);
+    deaf.dtmf = None;
+    bench.command(Command::UpdateRtp { leg: AGENT, params: deaf });
+    bench.run(500);
+    bench.clear();
+    bench.command(Command::SendDigits { leg: AGENT, digits: "5".into() });
+    bench.run(1_000);
+
+    let got = &bench.phones[&AGENT].got;
+    assert!(got.windows(2).all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)));
+    let heard = bench.phones[&AGENT].heard();
+    assert!(amplitude(&heard[160..960], 770.0) > 5_000.0 && amplitude(&heard[160..960], 1_336.0) > 5_000.0);
+    assert!(amplitude(&heard[..1_600], 440.0) < 500.0, "the key replaces the voice");
+    assert!(amplitude(&heard[2_400..], 440.0) > 10_000.0, "and the voice comes back");
+}
+
+#[test]
 fn digits_of_a_closed_gate_reach_nobody() {
     let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
     bench.run(500);
