@@ -6,6 +6,7 @@
 //! transactions are apart.
 
 mod api;
+mod body;
 mod call;
 mod compose;
 mod in_dialog;

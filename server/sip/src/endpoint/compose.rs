@@ -1,13 +1,12 @@
 //! What this endpoint writes into its messages.
 
 use super::Endpoint;
+use super::body::SDP;
 use crate::flow::Flow;
 use crate::message::{Header, HeaderId, NameAddr, Request, Response, SipUri};
 
 /// The methods this endpoint takes.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
-/// The body type of sessions.
-pub(super) const SDP: &str = "application/sdp";
 
 impl Endpoint {
     /// Puts Via in front, and the header fields every request of ours has.
@@ -57,11 +56,4 @@ impl Endpoint {
         }
         response
     }
-}
-
-/// The session description in a body, if that is what it holds.
-pub(super) fn sdp_of(headers: &crate::message::Headers, body: &[u8]) -> Option<Vec<u8>> {
-    let content_type = headers.first(HeaderId::ContentType)?.text().into_owned();
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    (kind.eq_ignore_ascii_case(SDP) && !body.is_empty()).then(|| body.to_vec())
 }

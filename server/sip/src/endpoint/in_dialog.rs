@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use super::Endpoint;
 use super::api::{DialogId, EndCause, Event};
+use super::body::{SDP, sdp_of};
 use super::call::{AckNews, Call, CallState, CallTimer, Leaving, PendingOffer, Unacked};
-use super::compose::{ALLOW, SDP, sdp_of};
+use super::compose::ALLOW;
 use super::screen::Refusal;
 use crate::dialog::Dialog;
 use crate::flow::Flow;

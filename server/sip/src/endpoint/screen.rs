@@ -1,7 +1,8 @@
 //! What is refused before anybody looks at it, and the answers that need no transaction (RFC 3261 §8.2).
 
 use super::Endpoint;
-use super::compose::{ALLOW, SDP};
+use super::body::{SDP, sdp_of};
+use super::compose::ALLOW;
 use crate::flow::Flow;
 use crate::message::{Defect, Envelope, Header, HeaderId, Method, Request, Response, Scheme, SipUri, text, via};
 
@@ -87,9 +88,7 @@ fn check_content(request: &Request) -> Result<(), Refusal> {
     }
     let encoded =
         request.headers.list(HeaderId::ContentEncoding).iter().any(|coding| !coding.eq_ignore_ascii_case("identity"));
-    let kind = request.headers.first(HeaderId::ContentType).map(|header| header.text().into_owned());
-    let readable =
-        kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP)));
+    let readable = sdp_of(&request.headers, &request.body).is_some();
     if encoded || !readable {
         return Err(Refusal::new(415).with(HeaderId::Accept, SDP));
     }

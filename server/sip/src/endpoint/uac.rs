@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::api::{DialogId, EndCause, Event, FailureCause};
+use super::body::{SDP, sdp_of};
 use super::call::{Call, CallState, CallTimer, Calling, Cancel, Confirmed};
-use super::compose::{SDP, sdp_of};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::message::{Envelope, Header, HeaderId, Headers, Method, NameAddr, Params, Request, Response, SipUri, via};

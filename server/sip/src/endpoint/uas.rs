@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::api::{DialogId, EndCause, Event, IncomingCall};
+use super::body::{SDP, sdp_of};
 use super::call::{AckNews, CallState, CallTimer, Confirmed, Ringing, Unacked};
-use super::compose::{ALLOW, SDP, sdp_of};
+use super::compose::ALLOW;
 use super::screen::Refusal;
 use crate::dialog::Dialog;
 use crate::flow::Flow;

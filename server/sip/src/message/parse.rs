@@ -127,7 +127,7 @@ fn parse_headers(lines: &mut Lines<'_>, defect: &mut Option<Defect>) -> Result<H
         while lines.next_is_folded() {
             let more = lines.next_line().ok_or(ParseError::Truncated)?;
             if logical.len() <= MAX_LINE_BYTES {
-                // RFC 3261 §7.3.1: a fold is "treated as if it were a single SP".
+                // RFC 3261 §7.3.1: a fold is "treated as a single SP character".
                 logical.truncate(logical.trim_ascii_end().len());
                 logical.push(b' ');
                 logical.extend_from_slice(more.trim_ascii());

@@ -31,8 +31,7 @@ impl ServerInvite {
         match status {
             100..=199 => *last = Some(bytes),
             200..=299 => {
-                // RFC 6026 §7.1: "Timer L reflects the amount of time the server transaction could receive 2xx
-                // responses for retransmission from the TU while it is waiting to receive an ACK."
+                // RFC 6026 §7.1: timer L is 64*T1 on every transport, as long as the TU may repeat the 2xx.
                 actions.push(Action::Arm(Timer::L, PATIENCE));
                 self.state = State::Accepted;
             }

@@ -144,8 +144,8 @@ fn a_reinvite_moves_the_remote_target() {
     stage.expect(200);
     stage.send(call.ack(2));
     stage.command(Command::HangUp { dialog });
-    // RFC 3261 §12.2.2: "[…] the UAS MUST replace the dialog's remote target URI with the URI from the Contact header
-    // field in that request, if present."
+    // RFC 3261 §12.2.2: "When a UAS receives a target refresh request, it MUST replace the dialog's remote target URI
+    // with the URI from the Contact header field in that request, if present."
     assert_eq!(stage.request().uri, b"sip:moved@192.0.2.9:5060;transport=udp");
 }
 
@@ -218,8 +218,7 @@ fn early_info_and_update_are_answered() {
     assert!(matches!(stage.event(), Some(Event::Info { dialog: d, .. }) if d == dialog));
     stage.send(call.text("UPDATE", 3, "u3", "", ""));
     stage.expect(200);
-    // RFC 3311 §5.2: an UPDATE with an offer "before [the UAS] has generated an answer to a previous offer" draws 500
-    // with Retry-After.
+    // RFC 3311 §5.2: an offer while an earlier one of theirs has no answer draws 500 with Retry-After.
     stage.send(call.text("UPDATE", 4, "u4", "application/sdp", HOLD));
     assert!(!text(&stage.expect(500).headers, HeaderId::RetryAfter).is_empty());
     stage.command(Command::Accept { dialog, sdp: ANSWER.into() });

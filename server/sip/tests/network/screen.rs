@@ -59,7 +59,7 @@ fn a_malformed_request_draws_400() {
 
 #[test]
 fn a_body_shorter_than_its_length_draws_400() {
-    // RFC 3261 §18.3: "If the message is a request, an element SHOULD generate a 400 (Bad Request) response."
+    // RFC 3261 §18.3: "If the message is a request, the element SHOULD generate a 400 (Bad Request) response."
     refused(400, |invite| invite.replace(&format!("Content-Length: {}", OFFER.len()), "Content-Length: 9999"));
     refused(400, |invite| invite.replace("Content-Length: ", "Content-Length: -"));
     refused(400, |invite| invite.replace("Max-Forwards: 70", "Content-Length: 3"));
@@ -94,6 +94,25 @@ fn no_hops_left_draws_483() {
 fn another_body_draws_415() {
     let refused = refused(415, |invite| invite.replace("application/sdp", "text/plain"));
     assert_eq!(text(&refused.headers, HeaderId::Accept), "application/sdp");
+}
+
+#[test]
+fn the_session_description_is_found_among_several_parts() {
+    let mut stage = Stage::new();
+    let body = format!(
+        "--b-1\r\nContent-Type: application/isup\r\n\r\n\u{1}\u{2}\r\n--b-1\r\nContent-Type: application/SDP\r\n\r\n{OFFER}--b-1--\r\n"
+    );
+    let call = Call::new(&stage, "parts");
+    // RFC 5621 wants `multipart/mixed` read by everybody who reads bodies.
+    stage.send(call.text("INVITE", 1, "b1", "multipart/mixed; boundary=\"b-1\"", &body));
+    stage.expect(100);
+    assert!(matches!(stage.event(), Some(Event::Incoming(call)) if call.sdp.as_deref() == Some(OFFER.as_bytes())));
+    for broken in [body.replace("--b-1--", ""), body.replace("/SDP", "/x"), "--b-1".to_owned(), "x".to_owned()] {
+        let call = Call::new(&stage, "broken");
+        stage.clear();
+        stage.send(call.text("INVITE", 1, "b1", "multipart/mixed; boundary=\"b-1\"", &broken));
+        stage.expect(415);
+    }
 }
 
 #[test]
@@ -135,8 +154,8 @@ fn an_invite_without_content_length_keeps_its_body() {
     let invite = Call::new(&stage, "nolength").invite();
     stage.send(invite.replace(&format!("Content-Length: {}\r\n", OFFER.len()), ""));
     stage.expect(100);
-    // RFC 3261 §18.3: "If there is no Content-Length, the body is assumed to extend to the end of the transport
-    // packet."
+    // RFC 3261 §18.3: "If the message has no Content-Length header field, the message body is assumed to end at the end
+    // of the transport packet."
     assert!(matches!(stage.event(), Some(Event::Incoming(call)) if call.sdp.as_deref() == Some(OFFER.as_bytes())));
 }
 

@@ -138,8 +138,8 @@ fn cancel_waits_for_a_provisional_response() {
     stage.send(reply(&invite, 180, "them", CONTACT, ""));
     let cancel = stage.request();
     assert_eq!((&cancel.method, text(&cancel.headers, HeaderId::CSeq).as_str()), (&Method::Cancel, "1 CANCEL"));
-    // "The CANCEL request […] MUST have a single Via header field value matching the top Via value in the request being
-    // cancelled."
+    // "A CANCEL constructed by a client MUST have only a single Via header field value matching the top Via value in
+    // the request being cancelled."
     assert_eq!(branch(&cancel), branch(&invite));
     assert!(!text(&cancel.headers, HeaderId::To).contains("tag="));
     // It is a transaction of its own: lost, it is repeated.

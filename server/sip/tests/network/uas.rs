@@ -166,9 +166,8 @@ fn a_repeated_invite_draws_the_last_provisional_response() {
 
     stage.send(call.invite());
 
-    // RFC 3261 §17.2.1: "If a retransmission of the request is received while in the "Proceeding" state, the most
-    // recent provisional response that was received from the TU MUST be passed to the transport layer for
-    // retransmission."
+    // RFC 3261 §17.2.1: "If a request retransmission is received while in the "Proceeding" state, the most recent
+    // provisional response that was received from the TU MUST be passed to the transport layer for retransmission."
     assert_eq!(stage.response(), progress);
     assert_eq!(stage.event(), None, "one call, whatever the number of copies");
 }
