@@ -99,13 +99,20 @@ impl PresenceObject {
     }
 
     async fn read(&self, rows: &Rows, account: AccountId, request: &ReadRequest) -> Result<Answer> {
-        let mut pull = Pull::NotTried;
+        let (mut pull, mut joined) = (Pull::NotTried, false);
         loop {
             let (mirror, row) = (rows.mirror()?, rows.row(request.agent)?);
             match read::read(&mirror, row.as_ref(), request, pull, reply::now()) {
                 ReadStep::Answer(answer) => return Ok(answer),
                 ReadStep::Pull => {
-                    pull = if self.pull(account).await { Pull::Succeeded } else { Pull::Failed };
+                    let (succeeded, own) = self.pull(account).await;
+                    pull = match succeeded {
+                        true if own || joined => Pull::Succeeded,
+                        // It was asked before this reader came, and may lack what this one has seen.
+                        true => Pull::NotTried,
+                        false => Pull::Failed,
+                    };
+                    joined = true;
                 }
             }
         }
@@ -131,7 +138,8 @@ impl PresenceObject {
         }
         let intents = IntentsRequest { intents: vec![request.forwarded(reply::now())] };
         let result = origin::post(&self.env, INTENTS_PATH, serde_json::to_string(&intents)?).await;
-        self.heard_at.set(if result.is_ok() { reply::now() } else { Millis::default() });
+        let well = result.as_ref().is_ok_and(|reply| reply.status == 200);
+        self.heard_at.set(if well { reply::now() } else { Millis::default() });
         Ok(match result {
             Ok(reply) => Forwarded::read(reply.status, &reply.body, &request.key),
             Err(NoReply::NotSent) => Forwarded::Unreachable,
@@ -149,26 +157,31 @@ impl PresenceObject {
         Ok(FeedAnswer { cursor: rows.mirror()?.cursor })
     }
 
-    /// Brings the copy up to the server's state; false when the server gave no usable answer.
-    async fn pull(&self, account: AccountId) -> bool {
+    /// Brings the copy up to the server's state: whether the server gave a usable answer, and whether it was asked
+    /// for this call or already before.
+    async fn pull(&self, account: AccountId) -> (bool, bool) {
         if reply::now() < self.pause_until.get() {
-            return false;
+            return (false, true);
         }
         let running = self.pulling.borrow().clone();
+        let own = running.is_none();
         let running = running.unwrap_or_else(|| {
             let pull = pull(self.env.clone(), self.state.storage().sql(), account).boxed_local().shared();
             self.pulling.replace(Some(pull.clone()));
             pull
         });
-        let succeeded = running.await;
-        self.pulling.replace(None);
+        let succeeded = running.clone().await;
+        let ended = self.pulling.borrow().as_ref().is_some_and(|held| held.ptr_eq(&running));
+        if ended {
+            self.pulling.replace(None);
+        }
         if succeeded {
             self.heard_at.set(reply::now());
         } else {
             self.heard_at.set(Millis::default());
             self.pause_until.set(reply::now() + PULL_PAUSE);
         }
-        succeeded
+        (succeeded, own)
     }
 }
 
