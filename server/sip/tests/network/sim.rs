@@ -153,7 +153,12 @@ impl Network {
             match self.at(address).poll_output() {
                 Output::Transmit { to, bytes } => self.transmit(address, to, bytes),
                 Output::Event(event) => {
-                    self.note(format!("{address} {event:?}").as_bytes());
+                    // The headers of a call are in the trace as bytes already, and long to print.
+                    let told = match &event {
+                        Event::Incoming(call) => format!("{address} {:?} {}", call.dialog, call.sip_call_id),
+                        other => format!("{address} {other:?}"),
+                    };
+                    self.note(told.as_bytes());
                     self.events.push_back((address, event));
                 }
                 Output::Timeout(_) => return,
