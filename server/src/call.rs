@@ -244,3 +244,6 @@ impl CallCenter {
         self.test_timeouts(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

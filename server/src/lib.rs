@@ -6,10 +6,15 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod directory;
+pub mod edge_push;
+pub mod http;
 pub mod keys;
 pub mod net;
 pub mod password;
 pub mod prompts;
 pub mod rights;
+pub mod run;
 pub mod store;
 pub mod telemetry;
+
+pub use run::{Running, run, start};

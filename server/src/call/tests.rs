@@ -1,0 +1,556 @@
+//! Whole calls through the core: SIP, media and panel events in, effects out, on the demo company.
+
+use cordboard_media::{Command as Media, Event as MediaEvent, RecordEnd, Source};
+use cordboard_shared::agent::{Actor, AgentFacts, Apply, Intent, Seat, Stamp, Toggle, ToggleFact};
+use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, EndedBy};
+use cordboard_shared::decision::{Decision, Reason};
+use cordboard_shared::event::{
+    ClientMessage, DeviceState, Hello, Microphone, PageAudio, Ring, RingStop, ServerMessage,
+};
+use cordboard_shared::id::SessionId;
+use cordboard_shared::{FeedPosition, Problem, ProblemCode, Version};
+use cordboard_sip::endpoint::{EndCause, IncomingCall};
+use cordboard_sip::message::{Headers, NameAddr, SipUri};
+use cordboard_sip::sdp::{self, AudioCodec};
+use cordboard_sip::{Command as Sip, Event as SipEvent};
+use serde_json::Value;
+
+use super::*;
+
+const ASHA: AgentId = AgentId::demo(0x21);
+const RIYA: AgentId = AgentId::demo(0x22);
+const DIRECT: &str = "+442079460103";
+const SUPPORT: &str = "+442079460102";
+const MAIN: &str = "+442079460101";
+const START: Millis = Millis(1_795_000_000_000);
+
+#[test]
+fn a_direct_call_rings_is_answered_and_joined_and_ends_with_the_caller() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    let call = floor.call_in(DIRECT);
+    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::Progress { status: 180, .. }))));
+    let ring = floor.ring_of(ASHA).unwrap();
+
+    floor.client(SocketId(1), ClientMessage::RingAck { offer: ring.offer }).unwrap();
+    let desk = floor.browser_up(SocketId(1), ring.call);
+    floor.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap();
+
+    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::Accept { .. }))));
+    let caller = call.leg;
+    assert_eq!(floor.hears(caller), Some(Source::Leg(desk)));
+    assert_eq!(floor.hears(desk), Some(Source::Leg(caller)));
+    assert!(floor.took(|it| *it == Effect::Media(Media::Gate { leg: desk, open: true })));
+
+    floor.now = floor.now + 7_000;
+    floor.feed(Input::Sip(SipEvent::Ended { dialog: call.dialog, cause: EndCause::RemoteBye }));
+    let view = floor.last_view();
+    assert_eq!(
+        (view.state, view.result, view.ended_by),
+        (CallState::Ended, Some(CallResult::Answered), Some(EndedBy::Caller))
+    );
+    assert_eq!((view.agent, view.talk_ms), (Some(ASHA), 7_000));
+    assert_eq!((floor.center.active_calls(), floor.center.active_legs()), (0, 0));
+}
+
+#[test]
+fn the_microphone_reaches_nobody_before_answer() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    floor.call_in(DIRECT);
+    let ring = floor.ring_of(ASHA).unwrap();
+
+    let desk = floor.browser_up(SocketId(1), ring.call);
+
+    assert!(!floor.took(|it| matches!(it, Effect::Media(Media::Gate { open: true, .. }))));
+    assert_eq!(floor.hears(desk), None);
+}
+
+#[test]
+fn going_away_while_ringing_stops_the_browser_and_rings_the_next() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    floor.sign_in(SocketId(2), RIYA);
+    floor.call_in(SUPPORT);
+    let ring = floor.ring_of(ASHA).unwrap();
+
+    floor.toggle(ASHA, Toggle::Away);
+
+    assert!(floor.told(ASHA, |it| {
+        matches!(it, ServerMessage::RingStop { offer, reason: RingStop::DeclinedByStatus } if *offer == ring.offer)
+    }));
+    assert!(floor.ring_of(RIYA).is_some());
+    let late = floor.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap_err();
+    assert_eq!(late.code(), Some(ProblemCode::OfferEnded));
+}
+
+#[test]
+fn with_nobody_left_a_message_is_recorded_and_the_log_says_why() {
+    let mut floor = Floor::new();
+    let call = floor.call_in(SUPPORT);
+    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::Accept { .. }))));
+    floor.finish_play(call.leg);
+    floor.finish_play(call.leg);
+    let recording = floor.recording().unwrap();
+
+    floor.feed(Input::Media(FromMedia::Event(MediaEvent::RecordFinished {
+        recording,
+        ms: 60_000,
+        why: RecordEnd::MaxLength,
+    })));
+    floor.feed(Input::Media(recorded(recording)));
+    floor.finish_play(call.leg);
+
+    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::HangUp { .. }))));
+    let view = floor.last_view();
+    assert_eq!((view.result, view.cause), (Some(CallResult::Voicemail), Some(CallCause::NoAvailableAgent)));
+    assert_eq!(view.recordings.len(), 1);
+    let decision = floor.decisions().pop().unwrap();
+    assert!(decision.members.iter().all(|member| member.reason == Reason::SkippedNoDevice));
+    assert_eq!(decision.members.len(), 4);
+}
+
+#[test]
+fn a_message_whose_caller_hangs_up_is_filed_when_its_file_is_closed() {
+    let mut floor = Floor::new();
+    let call = floor.call_in(SUPPORT);
+    floor.finish_play(call.leg);
+    floor.finish_play(call.leg);
+    let recording = floor.recording().unwrap();
+
+    floor.feed(Input::Sip(SipEvent::Ended { dialog: call.dialog, cause: EndCause::RemoteBye }));
+    assert!(
+        !floor
+            .took(|it| matches!(it, Effect::Live { message, .. } if matches!(**message, ServerMessage::CallLogged(_))))
+    );
+    floor.feed(Input::Media(recorded(recording)));
+
+    let logged = floor.logged().unwrap();
+    assert_eq!((logged.result, logged.ended_by), (Some(CallResult::Voicemail), Some(EndedBy::Caller)));
+    assert_eq!(logged.recordings[0].id, recording);
+}
+
+#[test]
+fn a_caller_who_hangs_up_in_the_greeting_left_no_message() {
+    let mut floor = Floor::new();
+    let call = floor.call_in(SUPPORT);
+    floor.feed(Input::Sip(SipEvent::Ended { dialog: call.dialog, cause: EndCause::RemoteBye }));
+    assert_eq!(floor.logged().unwrap().result, Some(CallResult::Missed));
+}
+
+#[test]
+fn strangers_unknown_numbers_and_foreign_codecs_get_their_sip_status() {
+    let mut floor = Floor::new();
+    floor.invite("203.0.113.9:5060", DIRECT, Some(offer()));
+    assert!(floor.rejected_with(403));
+    assert_eq!(floor.views().len(), 0, "a stranger costs no row");
+
+    floor.invite("127.0.0.1:5070", "+441110000000", Some(offer()));
+    assert!(floor.rejected_with(404));
+    assert_eq!(floor.last_view().result, Some(CallResult::Rejected));
+
+    let g722 = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 9\r\n";
+    floor.invite("127.0.0.1:5070", DIRECT, Some(g722.to_vec()));
+    assert!(floor.rejected_with(488));
+
+    floor.invite("127.0.0.1:5070", DIRECT, Some(b"nonsense".to_vec()));
+    assert!(floor.rejected_with(400));
+    assert_eq!(floor.center.active_calls(), 0);
+}
+
+#[test]
+fn an_invite_without_an_offer_gets_ours_and_their_answer_opens_the_sound() {
+    let mut floor = Floor::new();
+    floor.invite("127.0.0.1:5070", SUPPORT, None);
+    let call = floor.opened();
+    let Some(Effect::Sip(Sip::Accept { sdp, .. })) = floor.find(|it| matches!(it, Effect::Sip(Sip::Accept { .. })))
+    else {
+        panic!("not accepted")
+    };
+    let ours = sdp::SessionDescription::parse(&sdp).unwrap();
+    let (answer, _) = sdp::answer(&ours, "127.0.0.1:4444".parse().unwrap(), 1, 1, &[AudioCodec::Pcma]).unwrap();
+
+    floor.feed(Input::Sip(SipEvent::Confirmed { dialog: call.dialog, sdp: Some(answer.to_bytes()) }));
+
+    assert!(
+        floor.took(|it| matches!(it, Effect::Media(Media::UpdateRtp { params, .. }) if params.remote.port() == 4444))
+    );
+}
+
+#[test]
+fn keys_lead_through_the_menu_and_no_input_twice_leads_to_support() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    let call = floor.call_in(MAIN);
+    floor.digit(call.leg, '2');
+    floor.now = floor.now + 2_000;
+    floor.feed(Input::Timeout);
+    let sales = floor.decisions()[0].department;
+    assert_eq!(sales, floor.center.directory.department_by_slug("sales").map(|it| it.id));
+
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    let call = floor.call_in(MAIN);
+    for _ in 0..2 {
+        floor.finish_play(call.leg);
+        floor.now = floor.now + 10_000;
+        floor.feed(Input::Timeout);
+    }
+    assert!(floor.ring_of(ASHA).is_some());
+
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    let call = floor.call_in(MAIN);
+    floor.digit(call.leg, '2');
+    floor.digit(call.leg, '1');
+    assert_eq!(floor.decisions()[0].row, 6, "an extension was dialed");
+    assert!(floor.ring_of(ASHA).is_some());
+}
+
+#[test]
+fn an_answer_without_sound_goes_back_to_the_line_after_three_seconds() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    floor.sign_in(SocketId(2), RIYA);
+    let call = floor.call_in(SUPPORT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    floor.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap();
+
+    floor.now = floor.now + 3_000;
+    floor.feed(Input::Timeout);
+
+    assert!(floor.ring_of(RIYA).is_some());
+    assert!(matches!(floor.hears(call.leg), Some(Source::Loop { .. })));
+    let decisions = floor.decisions();
+    let asha = &decisions[0].members[0];
+    assert_eq!((asha.agent, asha.reason), (ASHA, Reason::NotReachable));
+}
+
+#[test]
+fn hold_plays_music_and_resume_joins_again_and_mute_closes_the_gate() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    let call = floor.call_in(DIRECT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    let desk = floor.browser_up(SocketId(1), ring.call);
+    floor.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap();
+
+    floor.client(SocketId(1), ClientMessage::Hold { call: ring.call }).unwrap();
+    assert!(matches!(floor.hears(call.leg), Some(Source::Loop { .. })));
+    assert_eq!(floor.hears(desk), Some(Source::Silence));
+    assert_eq!(floor.last_view().state, CallState::Held);
+
+    floor.client(SocketId(1), ClientMessage::Resume { call: ring.call }).unwrap();
+    assert_eq!(floor.hears(call.leg), Some(Source::Leg(desk)));
+
+    floor.client(SocketId(1), ClientMessage::Mute { call: ring.call }).unwrap();
+    assert!(matches!(
+        floor.find(|it| matches!(it, Effect::Media(Media::Gate { .. }))),
+        Some(Effect::Media(Media::Gate { open: false, .. }))
+    ));
+
+    floor.sign_in(SocketId(2), RIYA);
+    let foreign = floor.client(SocketId(2), ClientMessage::HangUp { call: ring.call }).unwrap_err();
+    assert_eq!(foreign.code(), Some(ProblemCode::CallEnded), "another's call is not one's own");
+}
+
+#[test]
+fn a_reloaded_panel_comes_back_into_its_call_and_the_caller_hears_music_meanwhile() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    let call = floor.call_in(DIRECT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    let desk = floor.browser_up(SocketId(1), ring.call);
+    floor.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap();
+
+    floor.feed(Input::Media(FromMedia::Event(MediaEvent::PeerLost { leg: desk })));
+    floor.feed(Input::SocketClosed(SocketId(1)));
+    assert!(matches!(floor.hears(call.leg), Some(Source::Loop { .. })));
+
+    floor.sign_in(SocketId(9), ASHA);
+    let new_desk = floor.browser_up(SocketId(9), ring.call);
+    assert_ne!(new_desk, desk);
+    assert_eq!(floor.hears(call.leg), Some(Source::Leg(new_desk)));
+}
+
+#[test]
+fn only_the_person_rung_may_answer_and_a_ring_that_nobody_confirms_moves_on() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    floor.sign_in(SocketId(2), RIYA);
+    floor.call_in(SUPPORT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    assert!(floor.client(SocketId(2), ClientMessage::Answer { offer: ring.offer }).is_err());
+
+    floor.now = floor.now + 1_000;
+    floor.feed(Input::Timeout);
+
+    assert!(floor.ring_of(RIYA).is_some());
+    assert_eq!(floor.decisions()[0].members[0].reason, Reason::DeviceDidNotConfirm);
+}
+
+#[test]
+fn leases_are_renewed_each_second_while_it_rings() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    floor.call_in(DIRECT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    floor.client(SocketId(1), ClientMessage::RingAck { offer: ring.offer }).unwrap();
+    floor.seen.clear();
+
+    for _ in 0..3 {
+        floor.now = floor.now + 1_000;
+        floor.feed(Input::Timeout);
+    }
+
+    let leases = floor
+        .seen
+        .iter()
+        .filter(|it| matches!(it, Effect::Live { message, .. } if matches!(**message, ServerMessage::RingLease { .. })))
+        .count();
+    assert_eq!(leases, 3);
+}
+
+#[test]
+fn a_test_call_is_an_invite_of_our_own_and_is_answered_with_its_call() {
+    let mut floor = Floor::new();
+    let reply = ReplyTo(77);
+    floor.feed(Input::TestCall { to: SUPPORT.parse().unwrap(), reply });
+    let Some(Effect::OpenRtp(leg)) = floor.find(|it| matches!(it, Effect::OpenRtp(_))) else { panic!("no leg") };
+    floor.feed(Input::Media(FromMedia::RtpOpened { leg, local: "127.0.0.1:20000".parse().unwrap() }));
+    let Some(Effect::Sip(Sip::Invite { headers, to, .. })) =
+        floor.find(|it| matches!(it, Effect::Sip(Sip::Invite { .. })))
+    else {
+        panic!("no INVITE")
+    };
+    assert_eq!(to.user().as_deref(), Some(SUPPORT));
+
+    let mut received = Headers::default();
+    received.push_header(cordboard_sip::message::Header::new(&headers[0].0, headers[0].1.as_bytes()));
+    floor.invite_with("127.0.0.1:5060", SUPPORT, Some(offer()), received);
+
+    let call = floor.last_view().uid;
+    assert!(floor.took(
+        |it| matches!(it, Effect::Reply { to, result: Ok(value) } if *to == reply && value["uid"] == call.to_string())
+    ));
+}
+
+struct CallIn {
+    dialog: DialogId,
+    leg: LegId,
+}
+
+struct Floor {
+    center: CallCenter,
+    now: Millis,
+    seen: Vec<Effect>,
+    dialogs: u64,
+    replies: u64,
+    seq: u64,
+}
+
+impl Floor {
+    fn new() -> Self {
+        fn prompt(_: &str, _: &str) -> Option<Arc<cordboard_media::Clip>> {
+            Some(Arc::new(cordboard_media::Clip::new(vec![0; 160])))
+        }
+        let directory = Arc::new(crate::demo::directory());
+        let sip = "127.0.0.1:5060".parse().unwrap();
+        let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, START, 1);
+        let mut floor = Self { center, now: START, seen: Vec::new(), dialogs: 0, replies: 0, seq: 0 };
+        for agent in directory.agents.keys() {
+            floor.toggle(*agent, Toggle::On);
+        }
+        floor.seen.clear();
+        floor
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.center.handle_input(self.now, input);
+        loop {
+            match self.center.poll_effect() {
+                Effect::Timeout(_) => break,
+                effect => self.seen.push(effect),
+            }
+        }
+    }
+
+    fn sign_in(&mut self, socket: SocketId, agent: AgentId) {
+        let hello = Hello { app: "t".into(), device: "d".into(), tab: "t".into(), topics: Vec::new(), after: None };
+        let session = SessionId::demo(1);
+        self.feed(Input::SocketOpened { socket, agent, session, hello: Box::new(hello) });
+        let state = DeviceState { mic: Microphone::Granted, audio: PageAudio::Running, visible: true, leader: true };
+        self.client(socket, ClientMessage::Device(state)).unwrap();
+    }
+
+    fn toggle(&mut self, agent: AgentId, state: Toggle) {
+        self.seq += 1;
+        let stamp =
+            Stamp { since: self.now, by: Actor::user(agent, "x"), source: cordboard_shared::agent::Source::Panel };
+        let facts = AgentFacts {
+            version: Version { epoch: 1, rev: self.seq },
+            seat: Seat::Active,
+            pause: None,
+            dnd: None,
+            opt_out: None,
+            toggle: ToggleFact { state, stamp, reason: None, until: None, apply: Apply::Now },
+            intent: Intent::default(),
+            fence: 0,
+        };
+        let at = FeedPosition { epoch: 1, bucket: 0, seq: self.seq };
+        self.feed(Input::Facts { agent, facts: Box::new(facts), at });
+    }
+
+    fn client(&mut self, socket: SocketId, message: ClientMessage) -> Result<Value, Problem> {
+        self.replies += 1;
+        let reply = ReplyTo(self.replies);
+        self.feed(Input::Client { socket, message: Box::new(message), reply });
+        match self.find(|it| matches!(it, Effect::Reply { to, .. } if *to == reply)) {
+            Some(Effect::Reply { result, .. }) => result,
+            _ => Ok(Value::Null),
+        }
+    }
+
+    fn invite(&mut self, source: &str, to: &str, sdp: Option<Vec<u8>>) {
+        self.invite_with(source, to, sdp, Headers::default());
+    }
+
+    fn invite_with(&mut self, source: &str, to: &str, sdp: Option<Vec<u8>>, headers: Headers) {
+        self.dialogs += 1;
+        let local = "127.0.0.1:5060".parse().unwrap();
+        let to = SipUri::new(Some(to), local);
+        self.feed(Input::Sip(SipEvent::Incoming(Box::new(IncomingCall {
+            dialog: DialogId::outgoing(1_000 + self.dialogs),
+            source: source.parse().unwrap(),
+            request_uri: to.clone(),
+            from: NameAddr::new(Some("Caller"), SipUri::new(Some("+442079460199"), local)),
+            to: NameAddr::new(None, to),
+            sip_call_id: "x".to_owned(),
+            sdp,
+            headers,
+        }))));
+    }
+
+    /// Lets the media side open the caller's sockets.
+    fn opened(&mut self) -> CallIn {
+        let Some(Effect::OpenRtp(leg)) = self.find(|it| matches!(it, Effect::OpenRtp(_))) else { panic!("no leg") };
+        self.feed(Input::Media(FromMedia::RtpOpened { leg, local: "127.0.0.1:20002".parse().unwrap() }));
+        CallIn { dialog: DialogId::outgoing(1_000 + self.dialogs), leg }
+    }
+
+    fn call_in(&mut self, to: &str) -> CallIn {
+        self.invite("127.0.0.1:5070", to, Some(offer()));
+        self.opened()
+    }
+
+    fn browser_up(&mut self, socket: SocketId, call: CallId) -> LegId {
+        self.client(socket, ClientMessage::RtcOffer { call, sdp: "v=0".to_owned() }).unwrap();
+        let Some(Effect::Media(Media::PeerOffer { leg, .. })) =
+            self.find(|it| matches!(it, Effect::Media(Media::PeerOffer { .. })))
+        else {
+            panic!("no peer")
+        };
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::PeerAnswer { leg, sdp: "v=0".to_owned() })));
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::PeerConnected { leg })));
+        leg
+    }
+
+    fn digit(&mut self, leg: LegId, digit: char) {
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::Digit { leg, digit })));
+    }
+
+    fn finish_play(&mut self, leg: LegId) {
+        let Some(Effect::Media(Media::Hear { source: Source::Clip { play, .. }, .. })) =
+            self.find(|it| matches!(it, Effect::Media(Media::Hear { source: Source::Clip { .. }, .. })))
+        else {
+            panic!("nothing plays")
+        };
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::PlayFinished { leg, play })));
+    }
+
+    fn find(&self, wanted: impl Fn(&Effect) -> bool) -> Option<Effect> {
+        self.seen.iter().rev().find(|it| wanted(it)).cloned()
+    }
+
+    fn took(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
+        self.find(wanted).is_some()
+    }
+
+    fn told(&self, agent: AgentId, wanted: impl Fn(&ServerMessage) -> bool) -> bool {
+        self.took(
+            |it| matches!(it, Effect::Live { to: Audience::Agent(to), message } if *to == agent && wanted(message)),
+        )
+    }
+
+    fn ring_of(&self, agent: AgentId) -> Option<Ring> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Live { to: Audience::Agent(to), message } if *to == agent => match &**message {
+                ServerMessage::Ring(ring) => Some((**ring).clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// What this leg was told to hear last.
+    fn hears(&self, wanted: LegId) -> Option<Source> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Media(Media::Hear { leg, source }) if *leg == wanted => Some(source.clone()),
+            _ => None,
+        })
+    }
+
+    fn recording(&self) -> Option<RecordingId> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Media(Media::Record { recording, .. }) => Some(*recording),
+            _ => None,
+        })
+    }
+
+    fn rejected_with(&self, wanted: u16) -> bool {
+        self.took(|it| matches!(it, Effect::Sip(Sip::Reject { status, .. }) if *status == wanted))
+    }
+
+    fn views(&self) -> Vec<CallView> {
+        self.seen
+            .iter()
+            .filter_map(|it| match it {
+                Effect::SaveCall(view) => Some((**view).clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn last_view(&self) -> CallView {
+        self.views().pop().unwrap()
+    }
+
+    fn logged(&self) -> Option<CallView> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Live { message, .. } => match &**message {
+                ServerMessage::CallLogged(view) => Some((**view).clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    fn decisions(&self) -> Vec<Decision> {
+        let mut by_step = BTreeMap::new();
+        for effect in &self.seen {
+            if let Effect::SaveDecision(_, decision) = effect {
+                by_step.insert(decision.step, (**decision).clone());
+            }
+        }
+        by_step.into_values().collect()
+    }
+}
+
+fn offer() -> Vec<u8> {
+    let local = "127.0.0.1:4000".parse().unwrap();
+    sdp::offer(local, 1, 1, &[AudioCodec::Pcmu], sdp::Direction::SendRecv).to_bytes()
+}
+
+fn recorded(recording: RecordingId) -> FromMedia {
+    FromMedia::Recorded { recording, path: "2026/11/21/x.wav".to_owned(), ms: 2_210, bytes: 9, sha256: "00".to_owned() }
+}
