@@ -7,6 +7,7 @@ mod body;
 mod caller;
 mod cookie;
 mod core;
+mod edge;
 mod envelope;
 mod error;
 mod limit;
@@ -146,6 +147,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/core/trunks", get(policy::trunks))
         .route("/core/trunks/{id}", get(policy::trunk))
         .route("/core/ws", get(live::open))
+        .merge(edge::routes())
         .fallback(panel::serve)
         .layer(axum::middleware::from_fn_with_state(state.clone(), envelope::wrap))
         .with_state(state)
