@@ -260,9 +260,8 @@ impl Peer {
                             IceConnectionState::Connected | IceConnectionState::Completed => up = secured,
                             IceConnectionState::New | IceConnectionState::Checking => {}
                         },
-                        str0m::Event::Closed => up = false,
                         str0m::Event::RtpPacket(packet) => out.push(PeerOutput::Packet(Box::new(packet))),
-                        // Statistics, data channels and video: none of them is used here.
+                        // The end shows in `is_alive`; statistics, data channels and video are not used here.
                         _ => {}
                     },
                     // What it says next tells whether it goes on; one that only fails is given up.

@@ -123,6 +123,18 @@ fn a_removed_leg_is_heard_no_more_and_nothing_of_it_stays() {
 }
 
 #[test]
+fn a_phone_whose_sdp_says_nowhere_is_sent_to_once_it_was_heard() {
+    let mut bench = Bench::new();
+    bench.add_phone(CALLER, Codec::Pcmu, 440.0);
+    bench.command(Command::UpdateRtp { leg: CALLER, params: params("0.0.0.0:9".parse().unwrap(), Codec::Pcmu) });
+    bench.command(Command::Hear { leg: CALLER, source: Source::Silence });
+    bench.run(1_000);
+
+    let got = bench.phones[&CALLER].got.len();
+    assert!((46..=49).contains(&got), "{got} packets in 1 s less the first three frames");
+}
+
+#[test]
 fn a_leg_without_parameters_sends_and_takes_nothing_until_it_has_them() {
     let mut bench = Bench::new();
     bench.add_phone(CALLER, Codec::Pcmu, 440.0);

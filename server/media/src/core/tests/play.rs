@@ -8,6 +8,7 @@ use super::bridge::assert_silent;
 use crate::core::{Input, MediaCore};
 use crate::dtmf::DtmfEvent;
 use crate::goertzel::{amplitude, dropouts};
+use crate::packet::RtpPacket;
 use crate::tone::{beep, sine};
 use crate::{Clip, Codec, Command, Event, Output, PlayId, Source};
 
@@ -159,6 +160,38 @@ fn digits_pass_to_the_other_leg_under_its_payload_type_and_are_told_once() {
     assert_eq!(keys.len(), 6);
     assert!(keys.iter().all(|got| got.timestamp == keys[0].timestamp));
     assert_eq!(keys[5].payload[..2], [5, 0x8a]);
+}
+
+#[test]
+fn the_same_key_counts_again_in_a_new_stream_whatever_its_timestamp() {
+    let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
+    bench.phones.get_mut(&CALLER).unwrap().tone = None;
+    for (ssrc, timestamp) in [(1, 5_000), (2, 5_000), (3, 4_000)] {
+        let payload = &[5, 0x8a, 2, 128];
+        let packet = RtpPacket { marker: true, payload_type: 101, sequence: 7, timestamp, ssrc, payload };
+        let from = bench.phones[&CALLER].address;
+        bench.input(Input::Rtp { leg: CALLER, from, bytes: &packet.to_bytes() });
+    }
+
+    let digits = bench.events.iter().filter(|(_, event)| matches!(event, Event::Digit { digit: '5', .. })).count();
+    assert_eq!(digits, 3);
+}
+
+#[test]
+fn a_key_that_cannot_be_passed_on_leaves_no_hole_in_the_numbers() {
+    let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
+    let mut deaf = params(bench.phones[&AGENT].address, Codec::Pcmu);
+    deaf.dtmf = None;
+    bench.command(Command::UpdateRtp { leg: AGENT, params: deaf });
+    bench.run(500);
+    let phone = bench.phones.get_mut(&CALLER).unwrap();
+    let (from, bytes) = (phone.address, phone.packet(101, &[5, 0x8a, 2, 128]));
+    bench.input(Input::Rtp { leg: CALLER, from, bytes: &bytes });
+    bench.run(500);
+
+    let got = &bench.phones[&AGENT].got;
+    assert!(got.windows(2).all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)));
+    assert!((49..=51).contains(&got.len()));
 }
 
 #[test]

@@ -158,7 +158,18 @@ fn a_reloaded_page_takes_the_leg_over() {
 
     assert_hears(&bench.phones[&CALLER].heard(), 600.0, 1_000.0);
     assert_hears(&bench.browsers[&AGENT].heard, 440.0, 600.0);
-    assert_eq!(bench.core.leg_count(), 2);
+    assert_eq!(bench.core.legs(), [CALLER, AGENT]);
+}
+
+#[test]
+fn a_removed_browser_is_told_and_nothing_of_it_stays() {
+    let mut bench = call(Codec::Pcmu, BOTH);
+    bench.command(Command::Remove { leg: AGENT });
+    bench.run(1_000);
+
+    assert!(!bench.browsers[&AGENT].rtc.is_alive(), "the browser got our goodbye");
+    bench.command(Command::Remove { leg: CALLER });
+    bench.core.assert_empty();
 }
 
 #[test]
