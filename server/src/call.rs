@@ -179,7 +179,7 @@ impl CallCenter {
     }
 
     fn sip(&mut self, command: cordboard_sip::Command) {
-        self.push(Effect::Sip(command));
+        self.push(Effect::Sip(Box::new(command)));
     }
 
     fn media(&mut self, command: cordboard_media::Command) {

@@ -66,6 +66,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     }
     forget_old_sign_ins(&store).await?;
 
+    anyhow::ensure!(
+        !config.sip.ip().is_unspecified() || config.external_ip.is_some(),
+        "--sip {} names no address that phones could answer to; say which one with --external-ip",
+        config.sip
+    );
     let listener = TcpListener::bind(config.http).await.with_context(|| busy("HTTP", "--http", config.http))?;
     let http_address = listener.local_addr()?;
     let (sip, sip_events) = sip::start(config.sip, config.external_ip, u64::from_le_bytes(crate::clock::random()))

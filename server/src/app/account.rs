@@ -301,7 +301,7 @@ impl Account {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Sip(command) => self.sip.send(command),
+            Effect::Sip(command) => self.sip.send(*command),
             Effect::OpenRtp(leg) => self.media.send(ToMedia::OpenRtp { leg }),
             Effect::Media(command) => self.media.send(ToMedia::Command(command)),
             Effect::Live { to, message } => self.tell(to, None, &Arc::new(*message)),

@@ -135,20 +135,20 @@ mod tests {
 
     #[test]
     fn an_older_intent_never_overrides_a_newer_one() {
-        let newer = PresenceWrite { intent: intent(5, "b"), ..write(Toggle::Away) };
+        let newer = PresenceWrite { intent: Some(intent(5, "b")), ..write(Toggle::Away) };
         let facts = decide(&initial(Millis(0), 1), &newer, NOW, 1).unwrap().facts;
 
         for older in [intent(4, "z"), intent(5, "a"), intent(5, "b")] {
-            let late = PresenceWrite { intent: older, ..write(Toggle::On) };
+            let late = PresenceWrite { intent: Some(older), ..write(Toggle::On) };
             assert_eq!(decide(&facts, &late, NOW, 1).unwrap_err().code(), Some(ProblemCode::Superseded));
         }
-        let concurrent = PresenceWrite { intent: intent(5, "c"), ..write(Toggle::On) };
+        let concurrent = PresenceWrite { intent: Some(intent(5, "c")), ..write(Toggle::On) };
         assert_eq!(decide(&facts, &concurrent, NOW, 1).unwrap().facts.toggle.state, Toggle::On);
     }
 
     #[test]
     fn one_bad_client_cannot_lock_a_person_out_by_a_huge_number() {
-        let leap = PresenceWrite { intent: intent(INTENT_LEAP + 1, "a"), ..write(Toggle::Away) };
+        let leap = PresenceWrite { intent: Some(intent(INTENT_LEAP + 1, "a")), ..write(Toggle::Away) };
         let problem = decide(&initial(Millis(0), 1), &leap, NOW, 1).unwrap_err();
         assert_eq!(problem.code(), Some(ProblemCode::InvalidRequest));
     }
@@ -160,8 +160,8 @@ mod tests {
         assert_eq!(problem.code(), Some(ProblemCode::VersionMismatch));
     }
 
-    fn intent(n: u64, device: &str) -> Option<Intent> {
-        Some(Intent { n, device: device.to_owned() })
+    fn intent(n: u64, device: &str) -> Intent {
+        Intent { n, device: device.to_owned() }
     }
 
     fn write(state: Toggle) -> PresenceWrite {

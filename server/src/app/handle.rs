@@ -162,6 +162,11 @@ impl AppHandle {
         *self.draining.borrow()
     }
 
+    /// Whether the account's task has ended: nothing is answered any more.
+    pub fn is_stopped(&self) -> bool {
+        self.requests.is_closed()
+    }
+
     /// No new calls; running ones may end.
     pub async fn drain(&self) {
         let _ = self.requests.send(Request::Drain).await;

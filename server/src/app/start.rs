@@ -70,7 +70,7 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
     let log = fold(&store, &directory, now).await.context("cannot fold the account's log")?;
 
     let seed = u64::from_le_bytes(crate::clock::random());
-    let mut center = CallCenter::new(directory.clone(), sounds(), telephony.sip.local_addr(), now, seed);
+    let mut center = CallCenter::new(directory.clone(), sounds(), telephony.sip.loopback_addr(), now, seed);
     for (agent, facts) in &log.committed {
         let at = FeedPosition { epoch: log.epoch, bucket: 0, seq: log.last_seq };
         center.handle_input(now, Input::Facts { agent: *agent, facts: Box::new(facts.clone()), at });
@@ -169,16 +169,13 @@ fn cut(mut call: CallView, alive_at: Option<Millis>, now: Millis) -> CallView {
     call.state = CallState::Ended;
     call.ended_by = Some(EndedBy::Restart);
     call.ended_at = Some(ended);
-    match call.answered_at {
-        Some(answered_at) => {
-            call.result = Some(CallResult::Answered);
-            call.talk_ms = ended.since(answered_at);
-        }
-        None => {
-            call.agent = None;
-            call.result = call.result.or(Some(CallResult::Missed));
-            call.waited_ms = ended.since(call.started_at);
-        }
+    if let Some(answered_at) = call.answered_at {
+        call.result = Some(CallResult::Answered);
+        call.talk_ms = ended.since(answered_at);
+    } else {
+        call.agent = None;
+        call.result = call.result.or(Some(CallResult::Missed));
+        call.waited_ms = ended.since(call.started_at);
     }
     // Higher than any version the last run can have written.
     let rev = call.version.rsplit('.').next().and_then(|rev| rev.parse::<u64>().ok()).unwrap_or(0);

@@ -54,7 +54,7 @@ pub struct RecordingMade {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Tell the SIP endpoint.
-    Sip(cordboard_sip::Command),
+    Sip(Box<cordboard_sip::Command>),
     /// Open the sockets of a phone leg.
     OpenRtp(LegId),
     /// Tell the audio core.

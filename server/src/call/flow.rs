@@ -76,13 +76,13 @@ impl CallCenter {
             }
             Node::Department { department, next } => {
                 self.remember_next(id, next);
-                self.to_department(now, id, &department);
+                self.enter_department(now, id, &department);
             }
             Node::Extension { extension, next } => {
                 self.remember_next(id, next);
-                self.to_extension(now, id, &extension, Row::FlowExtension);
+                self.ring_extension(now, id, &extension, Row::FlowExtension);
             }
-            Node::Voicemail { mailbox } => self.to_voicemail(now, id, &mailbox),
+            Node::Voicemail { mailbox } => self.enter_voicemail(now, id, &mailbox),
         }
     }
 
@@ -200,7 +200,7 @@ impl CallCenter {
             if let Ok(extension) = digits.parse::<Extension>()
                 && self.directory.agent_by_extension(&extension).is_some()
             {
-                return self.to_extension(now, id, &extension, Row::DirectExtension);
+                return self.ring_extension(now, id, &extension, Row::DirectExtension);
             }
             let begins = |extension: &Extension| {
                 extension.as_str().starts_with(&digits) && extension.as_str().len() > digits.len()
@@ -219,21 +219,21 @@ impl CallCenter {
         self.key_chosen(now, id, target);
     }
 
-    pub(super) fn to_department(&mut self, now: Millis, id: CallId, slug: &str) {
+    pub(super) fn enter_department(&mut self, now: Millis, id: CallId, slug: &str) {
         let Some(department) = self.directory.department_by_slug(slug).map(|it| it.id) else {
             return self.hang_up(now, id, EndedBy::System, 480);
         };
-        self.to_engine(now, id, Target::Department(department), Row::Queue);
+        self.hand_to_engine(now, id, Target::Department(department), Row::Queue);
     }
 
-    pub(super) fn to_extension(&mut self, now: Millis, id: CallId, extension: &Extension, row: Row) {
+    pub(super) fn ring_extension(&mut self, now: Millis, id: CallId, extension: &Extension, row: Row) {
         let Some(agent) = self.directory.agent_by_extension(extension).map(|it| it.id) else {
             return self.hang_up(now, id, EndedBy::System, 404);
         };
-        self.to_engine(now, id, Target::Agent(agent), row);
+        self.hand_to_engine(now, id, Target::Agent(agent), row);
     }
 
-    fn to_engine(&mut self, now: Millis, id: CallId, target: Target, row: Row) {
+    fn hand_to_engine(&mut self, now: Millis, id: CallId, target: Target, row: Row) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.phase = Phase::Routing;
             call.view.state = CallState::Waiting;

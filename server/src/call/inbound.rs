@@ -22,7 +22,7 @@ const CODECS: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
 impl CallCenter {
     pub(super) fn sip_event(&mut self, now: Millis, event: SipEvent) {
         match event {
-            SipEvent::Incoming(incoming) => self.incoming(now, *incoming),
+            SipEvent::Incoming(incoming) => self.incoming(now, &incoming),
             SipEvent::Cancelled { dialog } => self.caller_left(now, dialog, EndedBy::Caller),
             SipEvent::Confirmed { dialog, sdp } => self.confirmed(dialog, sdp.as_deref()),
             SipEvent::Reinvite { dialog, sdp } => self.reinvite(dialog, sdp.as_deref()),
@@ -63,9 +63,9 @@ impl CallCenter {
         self.finish(now, id, by);
     }
 
-    fn incoming(&mut self, now: Millis, incoming: IncomingCall) {
+    fn incoming(&mut self, now: Millis, incoming: &IncomingCall) {
         let reject = |status| Sip::Reject { dialog: incoming.dialog, status, retry_after: None, reason: None };
-        let Some(trunk) = self.trunk_of(&incoming).cloned() else {
+        let Some(trunk) = self.trunk_of(incoming).cloned() else {
             // A stranger costs one response and no row of the log.
             self.push(Effect::Note { call: None, text: "refused an INVITE from an unknown address".to_owned() });
             return self.sip(reject(403));
@@ -79,7 +79,7 @@ impl CallCenter {
             Some(Err(_)) => return self.sip(reject(400)),
         };
         let call = Call {
-            view: new_view(id, &incoming, number.as_ref(), now),
+            view: new_view(id, incoming, number.as_ref(), now),
             rev: 0,
             phase: Phase::Opening,
             caller: CallerLeg {
@@ -205,9 +205,9 @@ impl CallCenter {
     fn lead_to(&mut self, now: Millis, id: CallId, destination: &Destination) {
         match destination {
             Destination::Flow(slug) => self.start_flow(now, id, slug),
-            Destination::Department(slug) => self.to_department(now, id, slug),
+            Destination::Department(slug) => self.enter_department(now, id, slug),
             Destination::Extension(extension) => {
-                self.to_extension(now, id, extension, cordboard_routing::Row::DirectExtension);
+                self.ring_extension(now, id, extension, cordboard_routing::Row::DirectExtension);
             }
         }
     }

@@ -28,7 +28,7 @@ impl CallCenter {
                 Err(Problem::new(ProblemCode::InvalidRequest, "hello is the first frame of a socket, and only that."))
             }
             ClientMessage::Pong { state, .. } | ClientMessage::Device(state) => {
-                self.device_changed(now, socket, state);
+                self.device_changed(now, socket, &state);
                 Ok(json!({}))
             }
             ClientMessage::RingAck { offer } => self.ring_confirmed(now, agent, offer),

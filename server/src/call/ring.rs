@@ -120,7 +120,7 @@ impl CallCenter {
             call.view.agent = None;
         }
         match to {
-            Exhausted::Voicemail { mailbox } => self.to_voicemail(now, id, &mailbox),
+            Exhausted::Voicemail { mailbox } => self.enter_voicemail(now, id, &mailbox),
             Exhausted::Disconnect => {
                 let next = self.node_after(id);
                 let accepted = self.calls.get(&id).is_some_and(|call| call.caller.accepted);

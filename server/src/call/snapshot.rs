@@ -39,7 +39,7 @@ impl CallCenter {
         }
     }
 
-    pub(super) fn device_changed(&mut self, now: Millis, socket: SocketId, state: DeviceState) {
+    pub(super) fn device_changed(&mut self, now: Millis, socket: SocketId, state: &DeviceState) {
         let Some(known) = self.sockets.get_mut(&socket) else { return };
         let can_ring = state.can_ring();
         if known.can_ring == can_ring {

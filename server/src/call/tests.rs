@@ -29,14 +29,14 @@ fn a_direct_call_rings_is_answered_and_joined_and_ends_with_the_caller() {
     let mut floor = Floor::new();
     floor.sign_in(SocketId(1), ASHA);
     let call = floor.call_in(DIRECT);
-    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::Progress { status: 180, .. }))));
+    assert!(floor.commanded(|it| matches!(it, Sip::Progress { status: 180, .. })).is_some());
     let ring = floor.ring_of(ASHA).unwrap();
 
     floor.client(SocketId(1), ClientMessage::RingAck { offer: ring.offer }).unwrap();
     let desk = floor.browser_up(SocketId(1), ring.call);
     floor.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap();
 
-    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::Accept { .. }))));
+    assert!(floor.commanded(|it| matches!(it, Sip::Accept { .. })).is_some());
     let caller = call.leg;
     assert_eq!(floor.hears(caller), Some(Source::Leg(desk)));
     assert_eq!(floor.hears(desk), Some(Source::Leg(caller)));
@@ -88,7 +88,7 @@ fn going_away_while_ringing_stops_the_browser_and_rings_the_next() {
 fn with_nobody_left_a_message_is_recorded_and_the_log_says_why() {
     let mut floor = Floor::new();
     let call = floor.call_in(SUPPORT);
-    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::Accept { .. }))));
+    assert!(floor.commanded(|it| matches!(it, Sip::Accept { .. })).is_some());
     floor.finish_play(call.leg);
     floor.finish_play(call.leg);
     let recording = floor.recording().unwrap();
@@ -101,7 +101,7 @@ fn with_nobody_left_a_message_is_recorded_and_the_log_says_why() {
     floor.feed(Input::Media(recorded(recording)));
     floor.finish_play(call.leg);
 
-    assert!(floor.took(|it| matches!(it, Effect::Sip(Sip::HangUp { .. }))));
+    assert!(floor.commanded(|it| matches!(it, Sip::HangUp { .. })).is_some());
     let view = floor.last_view();
     assert_eq!((view.result, view.cause), (Some(CallResult::Voicemail), Some(CallCause::NoAvailableAgent)));
     assert_eq!(view.recordings.len(), 1);
@@ -163,8 +163,7 @@ fn an_invite_without_an_offer_gets_ours_and_their_answer_opens_the_sound() {
     let mut floor = Floor::new();
     floor.invite("127.0.0.1:5070", SUPPORT, None);
     let call = floor.opened();
-    let Some(Effect::Sip(Sip::Accept { sdp, .. })) = floor.find(|it| matches!(it, Effect::Sip(Sip::Accept { .. })))
-    else {
+    let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else {
         panic!("not accepted")
     };
     let ours = sdp::SessionDescription::parse(&sdp).unwrap();
@@ -318,9 +317,7 @@ fn a_test_call_is_an_invite_of_our_own_and_is_answered_with_its_call() {
     floor.feed(Input::TestCall { to: SUPPORT.parse().unwrap(), reply });
     let Some(Effect::OpenRtp(leg)) = floor.find(|it| matches!(it, Effect::OpenRtp(_))) else { panic!("no leg") };
     floor.feed(Input::Media(FromMedia::RtpOpened { leg, local: "127.0.0.1:20000".parse().unwrap() }));
-    let Some(Effect::Sip(Sip::Invite { headers, to, .. })) =
-        floor.find(|it| matches!(it, Effect::Sip(Sip::Invite { .. })))
-    else {
+    let Some(Sip::Invite { headers, to, .. }) = floor.commanded(|it| matches!(it, Sip::Invite { .. })) else {
         panic!("no INVITE")
     };
     assert_eq!(to.user().as_deref(), Some(SUPPORT));
@@ -351,8 +348,8 @@ struct Floor {
 
 impl Floor {
     fn new() -> Self {
-        fn prompt(_: &str, _: &str) -> Option<Arc<cordboard_media::Clip>> {
-            Some(Arc::new(cordboard_media::Clip::new(vec![0; 160])))
+        fn prompt(_: &str, name: &str) -> Option<Arc<cordboard_media::Clip>> {
+            (!name.is_empty()).then(|| Arc::new(cordboard_media::Clip::new(vec![0; 160])))
         }
         let directory = Arc::new(crate::demo::directory());
         let sip = "127.0.0.1:5060".parse().unwrap();
@@ -472,6 +469,13 @@ impl Floor {
         self.seen.iter().rev().find(|it| wanted(it)).cloned()
     }
 
+    fn commanded(&self, wanted: impl Fn(&Sip) -> bool) -> Option<Sip> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Sip(command) if wanted(command) => Some((**command).clone()),
+            _ => None,
+        })
+    }
+
     fn took(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
         self.find(wanted).is_some()
     }
@@ -508,7 +512,7 @@ impl Floor {
     }
 
     fn rejected_with(&self, wanted: u16) -> bool {
-        self.took(|it| matches!(it, Effect::Sip(Sip::Reject { status, .. }) if *status == wanted))
+        self.commanded(|it| matches!(it, Sip::Reject { status, .. } if *status == wanted)).is_some()
     }
 
     fn views(&self) -> Vec<CallView> {

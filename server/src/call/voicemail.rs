@@ -14,7 +14,7 @@ const DEFAULT_SECONDS: u32 = 60;
 const SILENCE_MS: u32 = 10_000;
 
 impl CallCenter {
-    pub(super) fn to_voicemail(&mut self, now: Millis, id: CallId, mailbox: &str) {
+    pub(super) fn enter_voicemail(&mut self, now: Millis, id: CallId, mailbox: &str) {
         self.accept(id);
         let greeting =
             self.directory.mailbox(mailbox).map_or_else(|| "audio:voicemail".to_owned(), |it| it.greeting.clone());

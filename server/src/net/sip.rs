@@ -1,7 +1,7 @@
 //! The shell of the SIP core: one UDP socket, one reader, one loop.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,6 +33,16 @@ impl SipHandle {
     /// Where the endpoint listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Where the endpoint is reached from this machine.
+    pub fn loopback_addr(&self) -> SocketAddr {
+        let ip = match self.local.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.local.port())
     }
 
     /// Table sizes, as of the last datagram or command.
