@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::origin::is_loopback_host;
 
+/// How long a browser keeps it, in seconds: 30 days. When a sign-in ends is the store's business.
+const KEPT_SECONDS: u32 = 30 * 24 * 3_600;
 /// Its name.
 const NAME: &str = "cordboard_session";
 
@@ -38,8 +40,8 @@ impl SessionSecret {
     }
 
     /// `Set-Cookie` for a signed-in browser, over whatever host it came by.
-    pub(super) fn set(&self, headers: &HeaderMap, seconds: u64) -> Option<HeaderValue> {
-        cookie(&self.0, headers, seconds)
+    pub(super) fn set(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        cookie(&self.0, headers, KEPT_SECONDS)
     }
 }
 
@@ -48,7 +50,7 @@ pub(super) fn clear(headers: &HeaderMap) -> Option<HeaderValue> {
     cookie("", headers, 0)
 }
 
-fn cookie(value: &str, headers: &HeaderMap, seconds: u64) -> Option<HeaderValue> {
+fn cookie(value: &str, headers: &HeaderMap, seconds: u32) -> Option<HeaderValue> {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let secure = if is_loopback_host(host) { "" } else { "; Secure" };
     HeaderValue::from_str(&format!("{NAME}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")).ok()
@@ -66,10 +68,10 @@ mod tests {
     fn the_cookie_is_for_this_site_only_and_secure_beyond_loopback() {
         let secret = SessionSecret::new([1; 32]);
 
-        let local = secret.set(&host("127.0.0.1:8080"), 60).unwrap();
-        let remote = secret.set(&host("panel.example.com"), 60).unwrap();
+        let local = secret.set(&host("127.0.0.1:8080")).unwrap();
+        let remote = secret.set(&host("panel.example.com")).unwrap();
 
-        assert!(local.to_str().unwrap().ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=60"));
+        assert!(local.to_str().unwrap().ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"));
         assert!(remote.to_str().unwrap().ends_with("; Secure"));
     }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use cordboard_shared::api::session::{SessionToken, SessionView, SignIn};
@@ -63,7 +63,7 @@ pub(in crate::http) async fn sign_in(
     state.metrics.sign_ins.increment();
     let view = view(&state, &row)?;
     let mut response = Json(view).into_response();
-    if let Some(cookie) = secret.set(&headers, idle_ms(&state) / 1_000) {
+    if let Some(cookie) = secret.set(&headers) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     Ok(response)
@@ -92,8 +92,6 @@ pub(in crate::http) async fn sign_out(
     if let Some(cookie) = cookie::clear(&headers) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
-    // The panel's stored pages and data go with the sign-in.
-    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     Ok(response)
 }
 

@@ -135,6 +135,7 @@ async fn serve(writer: &mut Writer, state: &HttpState, caller: &Caller, attached
     let mut ping = interval(Duration::from_millis(PING_MS));
     let mut sign_in = interval(SIGN_IN_CHECK);
     let mut heard = Instant::now();
+    let mut active = Instant::now();
     let mut draining = false;
 
     loop {
@@ -146,6 +147,11 @@ async fn serve(writer: &mut Writer, state: &HttpState, caller: &Caller, attached
                         heard = Instant::now();
                     }
                     let lane = if is_pong { &pongs } else { &questions };
+                    // A pong comes by itself; what a person does in the panel keeps the sign-in alive.
+                    if !is_pong && active.elapsed() >= SIGN_IN_CHECK {
+                        active = Instant::now();
+                        note_activity(state, caller).await;
+                    }
                     lane.try_send(question).map_err(|_| HURRIED)
                 }
                 ControlFlow::Continue(None) => Ok(()),
@@ -244,6 +250,14 @@ async fn is_signed_in(state: &HttpState, caller: &Caller) -> bool {
             .token(*id)
             .await
             .map_or(true, |row| row.is_some_and(|row| row.revoked_at.is_none() && now < row.expires_at)),
+    }
+}
+
+async fn note_activity(state: &HttpState, caller: &Caller) {
+    if let CallerKind::Session(id) = &caller.kind
+        && let Err(error) = state.store.touch_session(*id, state.clock.now()).await
+    {
+        tracing::warn!(%error, "the activity of a sign-in could not be stored");
     }
 }
 
