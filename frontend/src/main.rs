@@ -2,6 +2,10 @@
 //!
 //! It shows the model of the library beside it and carries out the model's effects. On any target but the browser it
 //! is empty: the model is what is tested natively.
+#![cfg_attr(
+    target_arch = "wasm32",
+    expect(unreachable_pub, reason = "the component macro writes `pub`, whatever it is asked for")
+)]
 
 #[cfg(target_arch = "wasm32")]
 mod api;

@@ -20,7 +20,6 @@ pub(crate) enum Icon {
     People,
     Question,
     Sun,
-    Person,
     Chevron,
     Warning,
     Clock,
@@ -69,7 +68,6 @@ impl Icon {
             Self::Sun => {
                 "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M18.7 5.3l-1.4 1.4M6.7 17.3l-1.4 1.4"
             }
-            Self::Person => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5a7.5 7.5 0 0 1 15 0",
             Self::Chevron => "M6.5 9.5l5.5 5.5 5.5-5.5",
             Self::Warning => "M12 4.2L2.8 19.8h18.4zM12 10v4.3M12 17h.01",
             Self::Clock => "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5.2l3.4 2",

@@ -12,6 +12,10 @@ use cordboard_shared::{Millis, Pii};
 
 use crate::model::ringer::Ringer;
 
+/// How long a call may be without sound before the leading tab takes it, in milliseconds: the tab that answered needs
+/// a moment to connect.
+const REJOIN_MS: u64 = 2_500;
+
 /// Where an offered call is, in this tab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -177,6 +181,8 @@ pub struct Softphone {
     peer: Option<(CallId, PeerStage)>,
     /// The call this tab answered, or brought here: the microphone goes to it.
     mine: Option<CallId>,
+    /// When this tab takes the sound of the current call, which has none anywhere.
+    rejoin_at: Option<Millis>,
     busy: Option<Press>,
     problem: Option<String>,
     outputs: VecDeque<Output>,
@@ -225,7 +231,7 @@ impl Softphone {
 
     /// When [`Input::Timeout`] is wanted.
     pub fn deadline(&self) -> Option<Millis> {
-        self.ringer.deadline()
+        [self.ringer.deadline(), self.rejoin_at].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -246,7 +252,7 @@ impl Softphone {
                 }
             }
             Input::RingStopped(offer, reason) => self.ring_stopped(offer, reason),
-            Input::CallChanged(call) => self.call_changed(*call),
+            Input::CallChanged(call) => self.call_changed(now, *call, REJOIN_MS),
             Input::CallLogged(uid) => self.call_over(uid),
             Input::RingerSounds(offer) => {
                 if self.ringer.sounds_for(now) == Some(offer) {
@@ -266,7 +272,7 @@ impl Softphone {
                     *stage = PeerStage::Ready;
                 }
             }
-            Input::PeerFailed(uid, why) => self.peer_failed(uid, why),
+            Input::PeerFailed(uid, why) => self.peer_failed(now, uid, why),
             Input::BringHerePressed => self.bring_here(),
             Input::Pressed(press) => self.pressed(press),
             Input::PressDone(press) => self.press_done(&press),
@@ -278,6 +284,10 @@ impl Softphone {
                 self.problem = Some(why);
             }
             Input::Timeout => {
+                if self.rejoin_at.is_some_and(|at| now >= at) {
+                    self.rejoin_at = None;
+                    self.bring_here();
+                }
                 if self.ringer.expire(now) {
                     self.outputs.push_back(Output::Silence);
                 }
@@ -290,6 +300,7 @@ impl Softphone {
 
     fn leader_changed(&mut self, now: Millis, leader: bool) {
         self.leader = leader;
+        self.plan_rejoin(now, REJOIN_MS);
         if leader && let Some(incoming) = self.incoming.iter().find(|incoming| incoming.stage == Stage::Ringing) {
             let ring = incoming.ring.clone();
             self.ring_here(now, &ring);
@@ -317,7 +328,8 @@ impl Softphone {
         }
         self.busy = None;
         for call in calls {
-            self.call_changed(call);
+            // After a reload nobody else is about to connect it.
+            self.call_changed(now, call, 0);
         }
         // A connection that was made for a call that is gone is of no use.
         if let Some((uid, _)) = self.peer
@@ -403,7 +415,7 @@ impl Softphone {
         self.close_peer(uid);
     }
 
-    fn call_changed(&mut self, call: LiveCall) {
+    fn call_changed(&mut self, now: Millis, call: LiveCall, rejoin_after: u64) {
         let uid = call.call.uid;
         match call.call.state {
             CallState::Connected | CallState::Held => {
@@ -428,11 +440,8 @@ impl Softphone {
                         self.close_peer(uid);
                     }
                 }
-                let rejoin = call.media == MediaState::Lost && self.leader && self.peer.is_none();
                 self.current = Some(call);
-                if rejoin {
-                    self.bring_here();
-                }
+                self.plan_rejoin(now, rejoin_after);
             }
             CallState::Ended | CallState::Flow | CallState::Waiting => self.call_over(uid),
             // Its own card shows it; if it was being talked on before, it has gone back to ringing.
@@ -444,9 +453,20 @@ impl Softphone {
         }
     }
 
+    /// A call whose sound is nowhere comes to the leading tab, unless another tab connects it first.
+    fn plan_rejoin(&mut self, now: Millis, after: u64) {
+        let lost = self.current.as_ref().is_some_and(|call| call.media == MediaState::Lost);
+        if !lost || !self.leader || self.peer.is_some() {
+            self.rejoin_at = None;
+        } else if self.rejoin_at.is_none() {
+            self.rejoin_at = Some(now + after);
+        }
+    }
+
     fn call_over(&mut self, uid: CallId) {
         if self.current.as_ref().is_some_and(|known| known.call.uid == uid) {
             self.current = None;
+            self.rejoin_at = None;
             self.busy = None;
             self.problem = None;
             self.tell("Call ended.");
@@ -533,7 +553,7 @@ impl Softphone {
         }
     }
 
-    fn peer_failed(&mut self, uid: CallId, why: String) {
+    fn peer_failed(&mut self, now: Millis, uid: CallId, why: String) {
         if self.peer.is_none_or(|(peer, _)| peer != uid) {
             return;
         }
@@ -549,6 +569,7 @@ impl Softphone {
         } else if self.current.as_ref().is_some_and(|call| call.call.uid == uid) {
             self.outputs.push_back(Output::Alert(why.clone()));
             self.problem = Some(why);
+            self.plan_rejoin(now, REJOIN_MS);
         }
     }
 
@@ -557,6 +578,7 @@ impl Softphone {
         let uid = call.call.uid;
         self.mine = Some(uid);
         self.problem = None;
+        self.rejoin_at = None;
         self.outputs.push_back(Output::OpenMicrophone);
         self.open_peer(uid);
         self.outputs.push_back(Output::AttachMicrophone(uid));

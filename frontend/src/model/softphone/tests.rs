@@ -184,9 +184,27 @@ fn after_a_reload_the_leader_rejoins_a_call_whose_sound_is_lost() {
     let mut call = live(CallState::Connected);
     call.media = MediaState::Lost;
 
-    let outputs = feed(&mut phone, NOW, Input::SnapshotTaken { offers: Vec::new(), calls: vec![call] });
+    feed(&mut phone, NOW, Input::SnapshotTaken { offers: Vec::new(), calls: vec![call] });
+    let due = phone.deadline().unwrap();
+    let outputs = feed(&mut phone, due, Input::Timeout);
 
     assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+}
+
+#[test]
+fn the_leader_leaves_the_sound_to_the_tab_that_answered() {
+    let mut phone = phone(true);
+    rang(&mut phone);
+    feed(&mut phone, NOW, Input::RingStopped(OFFER, RingStop::Answered));
+    let mut call = live(CallState::Connected);
+    call.media = MediaState::Lost;
+
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(call)));
+    assert_eq!(phone.deadline(), Some(Millis(3_500)));
+    feed(&mut phone, Millis(2_000), Input::CallChanged(Box::new(live(CallState::Connected))));
+
+    assert_eq!(phone.deadline(), None);
+    assert_eq!(feed(&mut phone, Millis(9_000), Input::Timeout), []);
 }
 
 #[test]
