@@ -81,6 +81,22 @@ pub fn judge(sound: &Sound, expected: Expected) -> Result<Report> {
     Ok(report)
 }
 
+/// The longest time for which a tone is not heard between its first and its last packet.
+pub fn longest_gap(sound: &Sound, hertz: f64) -> Duration {
+    let packets = packets(&sound.samples, sound.rate, hertz);
+    let loudest = packets.iter().copied().fold(0.0, f64::max);
+    let (mut gap, mut longest, mut begun) = (0_u32, 0, false);
+    for amplitude in packets {
+        if amplitude > loudest / 4.0 {
+            longest = if begun { longest.max(gap) } else { 0 };
+            (gap, begun) = (0, true);
+        } else {
+            gap += 1;
+        }
+    }
+    Duration::from_secs_f64(f64::from(longest) * PACKET)
+}
+
 /// The amplitude of one frequency in some samples, of full scale (Goertzel's algorithm, Hann weighting).
 pub fn amplitude(samples: &[f32], rate: u32, hertz: f64) -> f64 {
     let count = samples.len() as f64;
@@ -181,6 +197,16 @@ mod tests {
     #[test]
     fn a_wrong_level_is_noticed() {
         assert!(judge(&call(0.25, 0.0), WANTED).unwrap_err().to_string().contains("dB from what was sent"));
+    }
+
+    #[test]
+    fn a_gap_is_measured_and_silence_around_the_call_is_none() {
+        let mut sound = call(0.5, 0.0);
+        assert_eq!(longest_gap(&sound, 440.0), Duration::ZERO);
+
+        sound.samples[20_000..28_000].fill(0.0);
+
+        assert_eq!(longest_gap(&sound, 440.0), Duration::from_secs(1));
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl Tab {
         let (width, height) = look.size();
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": look.scheme() }] });
         self.cdp("Emulation.setEmulatedMedia", media).await?;
+        // The panel reads the system's wish when it starts, and then keeps a theme of its own: turn that too.
+        let theme = json!(look.scheme());
+        let turn =
+            format!("if (document.documentElement.dataset.theme) document.documentElement.dataset.theme = {theme}");
+        self.evaluate(&turn).await?;
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.cdp("Emulation.setDeviceMetricsOverride", metrics).await.map(drop)
     }
