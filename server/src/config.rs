@@ -17,6 +17,8 @@ pub use limits::Limits;
 
 use file::FileConfig;
 
+use crate::clock;
+
 /// Format of the logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -37,7 +39,7 @@ pub struct Config {
     pub sip: SocketAddr,
     /// The one UDP port of the browsers' media.
     pub webrtc: SocketAddr,
-    /// UDP ports of the phones' media; `0..=0` takes free ones.
+    /// UDP ports of the phones' media.
     pub rtp_ports: RangeInclusive<u16>,
     /// Address the far sides see, when it is not the bound one.
     pub external_ip: Option<IpAddr>,
@@ -119,7 +121,7 @@ impl Config {
             http: options.http.or(file.http.address).unwrap_or(loopback(8080)),
             sip: options.sip.or(file.sip.address).unwrap_or(loopback(5060)),
             webrtc: options.webrtc.or(file.webrtc.address).unwrap_or(loopback(8082)),
-            rtp_ports: ports.0,
+            rtp_ports: if ports.0 == (0..=0) { any_block() } else { ports.0 },
             external_ip: options.external_ip.or(file.external_ip),
             data_dir: options.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("data")),
             database: options.database.or(file.database),
@@ -164,7 +166,7 @@ impl Config {
         if self.rtp_ports.is_empty() {
             return refuse("rtp-ports", "the range A-B must not be empty");
         }
-        if *self.rtp_ports.start() == 0 && *self.rtp_ports.end() != 0 {
+        if *self.rtp_ports.start() == 0 {
             return refuse("rtp-ports", "a range begins above port 0; 0 alone takes free ports");
         }
         if let Some(url) = &self.edge_url {
@@ -205,6 +207,13 @@ fn check_origin(setting: &'static str, url: &str) -> Result<(), ConfigError> {
 fn sqlite_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite:")?;
     Some(path.strip_prefix("//").unwrap_or(path))
+}
+
+/// A thousand ports somewhere: two servers that ask for any ports seldom meet, and who finds one taken tries the next.
+fn any_block() -> RangeInclusive<u16> {
+    let [byte] = clock::random::<1>();
+    let first = 30_000 + u16::from(byte % 30) * 1_000;
+    first..=first + 999
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -307,7 +316,8 @@ mod tests {
         let config =
             load(&["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--webrtc", "127.0.0.1:0", "--rtp-ports", "0"], "");
 
-        assert_eq!(config.unwrap().rtp_ports, 0..=0);
+        let ports = config.unwrap().rtp_ports;
+        assert_eq!((ports.len(), *ports.start() >= 30_000), (1_000, true));
     }
 
     #[test]

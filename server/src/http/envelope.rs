@@ -86,7 +86,7 @@ fn tell_problem(response: &mut Response, id: RequestId) {
 
 /// The problem for a status that no handler gave a reason for.
 fn of_status(status: StatusCode) -> Problem {
-    match status {
+    let mut problem = match status {
         StatusCode::NOT_FOUND => Problem::new(ProblemCode::NotFound, "There is nothing at this path."),
         StatusCode::METHOD_NOT_ALLOWED => {
             Problem::new(ProblemCode::MethodNotAllowed, "This path knows other methods; see the Allow header.")
@@ -97,7 +97,10 @@ fn of_status(status: StatusCode) -> Problem {
         }
         status if status.is_client_error() => Problem::new(ProblemCode::InvalidRequest, "The request cannot be read."),
         _ => Problem::new(ProblemCode::Internal, "Something failed on our side. The request id helps to find it."),
-    }
+    };
+    // Such as 416, which has no code of its own.
+    problem.status = status.as_u16();
+    problem
 }
 
 /// Headers every answer carries (OWASP ASVS V3): no foreign frame, no foreign script, no guessed types.
@@ -147,12 +150,13 @@ mod tests {
 
     #[test]
     fn a_status_without_a_reason_gets_the_one_body() {
-        for status in [400, 404, 405, 413, 415, 500, 503] {
+        for status in [400, 404, 405, 413, 415, 416, 500, 503] {
             let status = StatusCode::from_u16(status).unwrap();
             let mut response = Response::new(Body::empty());
             *response.status_mut() = status;
             tell_problem(&mut response, RequestId::demo(1));
 
+            assert_eq!(response.status(), status);
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         }
     }
