@@ -172,7 +172,7 @@ impl Peer {
         self.rtc.as_mut().map(|rtc| rtc.direct_api().local_ice_credentials().ufrag)
     }
 
-    /// Takes a datagram; tells whether it was a STUN message with the right password.
+    /// Takes a datagram, if it proves to be from the browser: a check with the right password, or from an address that passed one.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
