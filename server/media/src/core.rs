@@ -2,8 +2,6 @@
 
 mod commands;
 mod peers;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -290,6 +288,9 @@ impl MediaCore {
         OutStream::new((sequence >> 16) as u16, self.random.next_u32())
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 impl MediaCore {

@@ -5,8 +5,6 @@
 
 mod ports;
 mod recordings;
-#[cfg(test)]
-mod tests;
 mod thread;
 mod wav;
 
@@ -137,3 +135,6 @@ pub fn start(config: MediaConfig) -> io::Result<(MediaHandle, UnboundedReceiver<
     let handle = MediaHandle { commands, waker: started.waker, webrtc: started.webrtc, counters };
     Ok((handle, from_media))
 }
+
+#[cfg(test)]
+mod tests;
