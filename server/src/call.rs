@@ -159,6 +159,11 @@ impl CallCenter {
         self.legs.len()
     }
 
+    /// Recordings whose files are not closed yet.
+    pub fn open_recordings(&self) -> usize {
+        self.recordings.len()
+    }
+
     /// Live sockets.
     pub fn sockets(&self) -> usize {
         self.sockets.len()

@@ -50,9 +50,13 @@ pub struct Running {
 /// Runs the server until it is asked to stop by SIGTERM or Ctrl-C.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let running = start(config).await?;
-    stop_requested().await;
-    running.stop(DRAIN).await;
-    Ok(())
+    tokio::select! {
+        () = stop_requested() => {
+            running.stop(DRAIN).await;
+            Ok(())
+        }
+        () = running.app.stopped() => anyhow::bail!("a part of the server has ended; see the log"),
+    }
 }
 
 /// Opens the store, binds every socket and starts every part. Nothing listens before everything is loaded.

@@ -28,6 +28,9 @@ use crate::store::{EventRow, RecordingRow};
 /// Time between two signs of life on disk while calls are running, in milliseconds.
 const ALIVE_EVERY_MS: u64 = 2_000;
 
+/// How long files may take to be closed when the server stops.
+const CLOSE_RECORDINGS: Duration = Duration::from_secs(3);
+
 /// Everything the task owns.
 pub(super) struct Account {
     pub(super) directory: Arc<Directory>,
@@ -117,8 +120,14 @@ impl Account {
                 biased;
                 // What is on disk is obeyed before anything that could depend on it.
                 Some(written) = from.written.recv() => self.written(written),
-                Some(event) = from.sip.recv() => self.feed(Input::Sip(event)),
-                Some(event) = from.media.recv() => self.feed(Input::Media(media_input(event))),
+                event = from.sip.recv() => match event {
+                    Some(event) => self.feed(Input::Sip(event)),
+                    None => break tracing::error!("the SIP side has ended; so does the account"),
+                },
+                event = from.media.recv() => match event {
+                    Some(event) => self.feed(Input::Media(media_input(event))),
+                    None => break tracing::error!("the media side has ended; so does the account"),
+                },
                 request = from.requests.recv() => match request {
                     Some(request) => self.request(request),
                     None => break,
@@ -132,7 +141,21 @@ impl Account {
             self.report();
         }
         self.feed(Input::Stop);
+        self.close_recordings(&mut from).await;
         self.report();
+    }
+
+    /// Files that are being closed get their rows; what takes longer is repaired at the next start.
+    async fn close_recordings(&mut self, from: &mut Sources) {
+        let closing = async {
+            while self.center.open_recordings() > 0 {
+                let Some(event) = from.media.recv().await else { return };
+                self.feed(Input::Media(media_input(event)));
+            }
+        };
+        if tokio::time::timeout(CLOSE_RECORDINGS, closing).await.is_err() {
+            tracing::warn!("recordings were not closed in time; the next start repairs them");
+        }
     }
 
     fn tick(&mut self) {

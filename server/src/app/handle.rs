@@ -162,6 +162,11 @@ impl AppHandle {
         *self.draining.borrow()
     }
 
+    /// Comes when the account's task has ended, asked or not.
+    pub async fn stopped(&self) {
+        self.requests.closed().await;
+    }
+
     /// Whether the account's task has ended: nothing is answered any more.
     pub fn is_stopped(&self) -> bool {
         self.requests.is_closed()
