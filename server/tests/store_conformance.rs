@@ -1,5 +1,7 @@
 //! What every backend of the store must do, each test in a fresh database file.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
 use std::path::Path;
 
 use cordboard_server::demo;

@@ -91,12 +91,15 @@ fn one_call(directory: &Directory, started_at: Millis, random: &mut ChaCha8Rng, 
     let mut over = None;
     let mut rang = false;
     for (order, &agent) in (1..).zip(&members) {
-        let reason = if over.is_some() { Reason::NotReached } else { chance(random) };
-        let rings = match reason {
-            Reason::Answered => Some(random.random_range(2_000..14_000_u64)),
-            Reason::MissedNoAnswer => Some(ring_ms),
-            Reason::Declined => Some(random.random_range(2_000..8_000)),
-            _ => None,
+        let (reason, column) = if over.is_some() { (Reason::NotReached, "available") } else { chance(random) };
+        let rings = if reason == Reason::Answered {
+            Some(random.random_range(2_000..14_000_u64))
+        } else if reason == Reason::MissedNoAnswer {
+            Some(ring_ms)
+        } else if reason == Reason::Declined {
+            Some(random.random_range(2_000..8_000))
+        } else {
+            None
         };
         let (reason, rings) = match rings {
             Some(rings) if waited + rings > patience => (Reason::CallerHungUp, Some(patience.saturating_sub(waited))),
@@ -104,20 +107,18 @@ fn one_call(directory: &Directory, started_at: Millis, random: &mut ChaCha8Rng, 
         };
         waited += rings.unwrap_or(0);
         rang |= rings.is_some();
-        match reason {
-            Reason::Answered => {
-                over = Some(Then::Answered);
-                call.agent = Some(agent);
-            }
-            Reason::CallerHungUp => over = Some(Then::CallerGone),
-            _ => {}
+        if reason == Reason::Answered {
+            over = Some(Then::Answered);
+            call.agent = Some(agent);
+        } else if reason == Reason::CallerHungUp {
+            over = Some(Then::CallerGone);
         }
         decision.members.push(MemberDecision {
             agent,
             name: None,
             reason,
             order,
-            cell: format!("{}/{}", decision.row, column(reason)),
+            cell: format!("{}/{column}", decision.row),
             rang_ms: rings,
             fact: None,
         });
@@ -129,28 +130,24 @@ fn one_call(directory: &Directory, started_at: Millis, random: &mut ChaCha8Rng, 
 }
 
 fn finish(call: &mut CallView, decision: &Decision, waited: u64, rang: bool, random: &mut ChaCha8Rng) {
-    match decision.then {
-        Then::Answered => {
-            let talk = random.random_range(25_000..480_000);
-            let ended_by = if random.random_range(0..100) < 60 { EndedBy::Caller } else { EndedBy::Agent };
-            call.answered_at = Some(call.started_at + waited);
-            call.talk_ms = talk;
-            call.waited_ms = waited;
-            call.result = Some(CallResult::Answered);
-            call.ended_by = Some(ended_by);
-            call.ended_at = Some(call.started_at + waited + talk);
-        }
-        Then::CallerGone => {
-            let cause = if waited < 10_000 { CallCause::ShortAbandoned } else { CallCause::AbandonedInQueue };
-            end(call, waited, CallResult::Missed, cause, EndedBy::Caller);
-        }
-        _ => {
-            let cause = if rang { CallCause::AgentsDidNotAnswer } else { CallCause::NoAvailableAgent };
-            // They heard the greeting and hung up: nothing was recorded.
-            let heard = random.random_range(3_000..9_000);
-            end(call, waited + heard, CallResult::Voicemail, cause, EndedBy::Caller);
-            call.waited_ms = waited;
-        }
+    if decision.then == Then::Answered {
+        let talk = random.random_range(25_000..480_000);
+        let ended_by = if random.random_range(0..100) < 60 { EndedBy::Caller } else { EndedBy::Agent };
+        call.answered_at = Some(call.started_at + waited);
+        call.talk_ms = talk;
+        call.waited_ms = waited;
+        call.result = Some(CallResult::Answered);
+        call.ended_by = Some(ended_by);
+        call.ended_at = Some(call.started_at + waited + talk);
+    } else if decision.then == Then::CallerGone {
+        let cause = if waited < 10_000 { CallCause::ShortAbandoned } else { CallCause::AbandonedInQueue };
+        end(call, waited, CallResult::Missed, cause, EndedBy::Caller);
+    } else {
+        let cause = if rang { CallCause::AgentsDidNotAnswer } else { CallCause::NoAvailableAgent };
+        // They heard the greeting and hung up: nothing was recorded.
+        let heard = random.random_range(3_000..9_000);
+        end(call, waited + heard, CallResult::Voicemail, cause, EndedBy::Caller);
+        call.waited_ms = waited;
     }
 }
 
@@ -197,25 +194,15 @@ fn members_of(department: Option<&Department>) -> Vec<AgentId> {
     department.map_or_else(|| vec![ASHA], |department| department.members.iter().map(|member| member.agent).collect())
 }
 
-/// What a day brings to one member.
-fn chance(random: &mut ChaCha8Rng) -> Reason {
+/// What a day brings to one member, and the column of the reachability matrix it belongs to.
+fn chance(random: &mut ChaCha8Rng) -> (Reason, &'static str) {
     match random.random_range(0..100) {
-        0..52 => Reason::Answered,
-        52..60 => Reason::MissedNoAnswer,
-        60..63 => Reason::Declined,
-        63..80 => Reason::SkippedOnCall,
-        80..94 => Reason::SkippedAway,
-        _ => Reason::SkippedNoDevice,
-    }
-}
-
-/// The column of the reachability matrix a reason belongs to.
-fn column(reason: Reason) -> &'static str {
-    match reason {
-        Reason::SkippedOnCall => "on_call",
-        Reason::SkippedAway => "away",
-        Reason::SkippedNoDevice => "no_device",
-        _ => "available",
+        0..52 => (Reason::Answered, "available"),
+        52..60 => (Reason::MissedNoAnswer, "available"),
+        60..63 => (Reason::Declined, "available"),
+        63..80 => (Reason::SkippedOnCall, "on_call"),
+        80..94 => (Reason::SkippedAway, "away"),
+        _ => (Reason::SkippedNoDevice, "no_device"),
     }
 }
 

@@ -48,7 +48,7 @@ fn is_api(path: &str) -> bool {
 fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Compressed files stand beside the plain one; they are no pages of their own.
-    if name.ends_with(".br") || name.ends_with(".gz") {
+    if matches!(name.rsplit('.').next(), Some("br" | "gz")) {
         return None;
     }
     let candidates = [("br", ".br"), ("gzip", ".gz")];

@@ -28,7 +28,7 @@ const SEND_TIME: Duration = Duration::from_secs(10);
 /// Requests of one socket that wait for their answer.
 const WAITING: usize = 256;
 /// How often a socket looks whether its sign-in is still alive.
-const SIGN_IN_CHECK: Duration = Duration::from_secs(60);
+const SIGN_IN_CHECK: Duration = Duration::from_mins(1);
 
 /// A client's frame before its message is read: its id is needed to refuse the message.
 #[derive(Deserialize)]
@@ -207,10 +207,9 @@ fn text_of(read: Option<Result<Message, axum::Error>>) -> Result<Option<String>,
         Some(Ok(Message::Text(text))) => Ok(Some(text.as_str().to_owned())),
         Some(Ok(Message::Binary(_))) => Err(BINARY),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
-        Some(Ok(Message::Close(_))) | None => Err(GONE),
         Some(Err(error)) if error.to_string().contains("too long") => Err(OVERSIZED),
         Some(Err(error)) if error.to_string().to_lowercase().contains("utf-8") => Err(MALFORMED),
-        Some(Err(_)) => Err(GONE),
+        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(GONE),
     }
 }
 
