@@ -63,19 +63,22 @@ fn DeviceLamp() -> impl IntoView {
     let navigate = use_navigate();
     let check = Memo::new(move |_| panel.device.with(|known| device::overall(&known.state)));
     view! {
-        <button
-            type="button"
-            class="lamp lamp-button"
+        <span
+            class="lamp lamp-device"
             class:lamp-on=move || check.get() == Check::Ready
             class:lamp-warn=move || check.get() != Check::Ready
-            aria-label="Devices"
-            aria-describedby="device-state"
-            title="Devices"
-            on:click=move |_| navigate("/devices", Default::default())
         >
-            <Glyph icon=Icon::Microphone/>
+            <button
+                type="button"
+                aria-label="Devices"
+                aria-describedby="device-state"
+                title="Devices"
+                on:click=move |_| navigate("/devices", Default::default())
+            >
+                <Glyph icon=Icon::Microphone/>
+            </button>
             <span id="device-state">{move || check.get().word()}</span>
-        </button>
+        </span>
     }
 }
 
@@ -135,9 +138,8 @@ fn AccountMenu() -> impl IntoView {
                 aria-expanded=move || open.get().to_string()
                 aria-controls="account-menu"
                 on:click=move |_| open.update(|open| *open = !*open)
-            >
-                {move || user.get().map(|user| initials(&user.name))}
-            </button>
+            ></button>
+            <span class="avatar-initials" aria-hidden="true">{move || user.get().map(|user| initials(&user.name))}</span>
             <div id="account-menu" class="popover popover-right" hidden=move || !open.get()>
                 {move || user.get().map(|user| view! {
                     <div class="popover-who">
