@@ -1,5 +1,7 @@
 //! The panel: files made at build time, inside the program in release builds, read from the folder in debug builds.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -46,6 +48,11 @@ fn is_api(path: &str) -> bool {
 }
 
 fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
+    file_of(name, headers, |name| Panel::get(name).map(|file| file.data))
+}
+
+/// The file with the best coding that the browser takes, out of those that `get` has.
+fn file_of(name: &str, headers: &HeaderMap, get: impl Fn(&str) -> Option<Cow<'static, [u8]>>) -> Option<Response> {
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Compressed files stand beside the plain one; they are no pages of their own.
     if matches!(name.rsplit('.').next(), Some("br" | "gz")) {
@@ -55,13 +62,13 @@ fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
     let compressed = candidates
         .into_iter()
         .filter(|(coding, _)| accepts(accepted, coding))
-        .find_map(|(coding, end)| Panel::get(&format!("{name}{end}")).map(|file| (Some(coding), file)));
-    let (coding, file) = match compressed {
+        .find_map(|(coding, end)| get(&format!("{name}{end}")).map(|data| (Some(coding), data)));
+    let (coding, data) = match compressed {
         Some(found) => found,
-        None => (None, Panel::get(name)?),
+        None => (None, get(name)?),
     };
 
-    let mut response = Response::new(Body::from(file.data));
+    let mut response = Response::new(Body::from(data));
     let set = response.headers_mut();
     let mut put = |name: HeaderName, value: &'static str| set.insert(name, HeaderValue::from_static(value));
     put(CONTENT_TYPE, content_type(name));
@@ -132,6 +139,27 @@ mod tests {
         assert!(!accepts("gzip, br;q=0", "br"));
         assert!(!accepts("", "gzip"));
         assert!(!accepts("bridge", "br"));
+    }
+
+    #[test]
+    fn the_best_coding_the_browser_takes_is_served_under_the_plain_type() {
+        let files =
+            ["a-0123456789abcdef.wasm", "a-0123456789abcdef.wasm.br", "a-0123456789abcdef.wasm.gz", "index.html"];
+        let get = |name: &str| files.contains(&name).then(|| Cow::Owned(name.as_bytes().to_vec()));
+        let coding = |name: &str, accepted: &'static str| {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
+            let response = file_of(name, &headers, get).unwrap();
+            assert!(response.headers().contains_key(VARY));
+            let coding = response.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap().to_owned());
+            (coding, response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned())
+        };
+        let wasm = || "application/wasm".to_owned();
+
+        assert_eq!(coding(files[0], "gzip, br"), (Some("br".to_owned()), wasm()));
+        assert_eq!(coding(files[0], "gzip"), (Some("gzip".to_owned()), wasm()));
+        assert_eq!(coding(files[0], "identity"), (None, wasm()));
+        assert_eq!(coding("index.html", "br").0, None);
+        assert!(file_of(files[1], &HeaderMap::new(), get).is_none());
     }
 
     #[tokio::test]
