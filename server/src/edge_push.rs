@@ -63,6 +63,8 @@ struct Push {
     events: Receiver<PresenceEvent>,
     feed: EdgeFeed,
     sender: FeedSender,
+    /// Whether it ever took a frame.
+    heard: bool,
     /// A clock that nobody sets.
     started: Instant,
 }
@@ -84,6 +86,7 @@ pub async fn start(
         events,
         feed: feed.clone(),
         sender: FeedSender::default(),
+        heard: false,
         started: Instant::now(),
         app,
     };
@@ -199,16 +202,19 @@ impl Push {
         match result {
             Ok(answer) => {
                 self.sender.answered(sent, answer);
+                self.heard = true;
                 if failures > 0 {
-                    tracing::info!(failures, "the edge takes the feed again");
+                    tracing::info!(failures, "the edge takes the feed");
                 }
             }
             Err(error) => {
                 let [chance] = clock::random();
                 self.sender.failed(self.now(), chance);
                 // Once, not with each of the tries that follow.
-                if failures == 0 {
+                if failures == 0 && self.heard {
                     tracing::warn!(error = format!("{error:#}"), "the edge does not take the feed; it is tried again");
+                } else if failures == 0 {
+                    tracing::info!(error = format!("{error:#}"), "the edge does not answer yet; it is tried again");
                 }
             }
         }

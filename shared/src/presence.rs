@@ -1,7 +1,7 @@
 //! The edge protocol as pure step functions (`edge-protocol.md`), run by server and edge alike.
 //!
 //! [`log`] is the server's side of the feed, [`sender`] decides when it goes out, [`mirror`] is the edge's copy,
-//! [`read`] and [`write`] turn copy and outcome into the caller's answer. No I/O, no clock: the time is an
+//! [`read`] and [`mod@write`] turn copy and outcome into the caller's answer. No I/O, no clock: the time is an
 //! argument, and what is to be stored or sent comes out.
 
 use serde::{Deserialize, Serialize};
