@@ -53,6 +53,7 @@ pub(crate) fn CallCard() -> impl IntoView {
                             <p class="call-peer">{move || call.with(|call| call.as_ref().map(peer))}</p>
                             <p class="call-line">
                                 <span id="call-state">{move || call.with(|call| call.as_ref().map(state_word))}</span>
+                                {move || call.with(|call| call.as_ref().and_then(number)).map(|number| format!(" · {number}"))}
                                 {move || department().map(|name| format!(" · {name}"))}
                                 {move || muted.get().then_some(" · Muted")}
                             </p>
@@ -125,7 +126,13 @@ pub(crate) fn CallCard() -> impl IntoView {
     }
 }
 
-/// Name and number of the other party.
+/// The number, where the name is shown above it.
+fn number(call: &LiveCall) -> Option<String> {
+    let number = call.call.from.number.0.clone();
+    (number != peer(call) && !number.is_empty() && number != "anonymous").then_some(number)
+}
+
+/// Name, or else number, of the other party.
 fn peer(call: &LiveCall) -> String {
     match call.peer.0.as_str() {
         "" => cordboard_frontend::model::log::caller(&call.call),

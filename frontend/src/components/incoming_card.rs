@@ -43,7 +43,7 @@ pub(crate) fn IncomingCard() -> impl IntoView {
                     {number.map(|number| view! { <p class="incoming-number">{number}</p> })}
                     <dl class="incoming-facts">
                         <div><dt>"For"</dt><dd>{department.unwrap_or_else(|| "You, directly".to_owned())}</dd></div>
-                        <div><dt>"Waited"</dt><dd>{duration::spoken(ring.waited_ms)}</dd></div>
+                        <div><dt>"Waited"</dt><dd>{if ring.waited_ms < 1_000 { "Not at all".to_owned() } else { duration::spoken(ring.waited_ms) }}</dd></div>
                         <div><dt>"Why you"</dt><dd>{ring.why.clone()}</dd></div>
                     </dl>
                     <progress

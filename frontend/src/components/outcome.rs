@@ -25,8 +25,10 @@ pub(crate) fn Outcome(
         None => (call.talk_ms > 0).then(|| duration::short(call.talk_ms)),
     };
     view! {
-        <span class=format!("state-badge {tone}")><Glyph icon=icon/>{log::result_word(&call)}</span>
-        {detail.map(|detail| view! { <span class="outcome-detail">{detail}</span> })}
+        <span class="outcome-line">
+            <span class=format!("state-badge {tone}")><Glyph icon=icon/>{log::result_word(&call)}</span>
+            {detail.map(|detail| view! { <span class="outcome-detail">{detail}</span> })}
+        </span>
     }
 }
 

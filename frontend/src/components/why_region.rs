@@ -41,7 +41,7 @@ pub(crate) fn WhyRegion(
     };
     view! {
         <section class="why" aria-label="Why this call went where it went">
-            <h3>"Why this call went where it went"</h3>
+            <h2>"Why this call went where it went"</h2>
             {body}
             <p class="why-uid">"Call " <code>{uid.to_string()}</code></p>
         </section>

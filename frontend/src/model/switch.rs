@@ -89,7 +89,7 @@ pub fn sentence(presence: &Presence, clock: &dyn Fn(Millis) -> String) -> String
     let until = |until: Option<Millis>| until.map(|at| format!(" until {}", clock(at))).unwrap_or_default();
     let because = |reason: &Option<String>| reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
     match presence.effective.verdict {
-        Verdict::Available => "Queue calls can ring you.".to_owned(),
+        Verdict::Available => "Calls can ring you.".to_owned(),
         Verdict::Ringing => "A call is being offered to you.".to_owned(),
         Verdict::OnCall => match presence.state {
             Toggle::On => "You are on a call; the next one waits or goes to others.".to_owned(),

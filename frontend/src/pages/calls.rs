@@ -63,6 +63,7 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
     let agent = Memo::new(move |_| agent.map(|id| panel.roster.with(|roster| roster.name(id))));
     let number = call.to.number.0.clone();
     let message = log::voicemail(&call).cloned();
+    let from = call.from.name.as_ref().map(|_| call.from.number.0.clone());
     let who = caller.clone();
     let why_name = {
         let caller = caller.clone();
@@ -72,7 +73,7 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
         <tbody class:row-open=move || is_open.get()>
             <tr>
                 <td><time datetime=exactly.clone() title=exactly>{move || time.get()}</time></td>
-                <th scope="row">{caller}</th>
+                <th scope="row">{caller}{from.map(|from| view! { <span class="cell-second">{from}</span> })}</th>
                 <td>{number}</td>
                 <td>{move || department.get().unwrap_or_else(|| "–".to_owned())}</td>
                 <td>{move || agent.get().unwrap_or_else(|| "–".to_owned())}</td>

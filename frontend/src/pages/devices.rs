@@ -70,7 +70,7 @@ fn Ring() -> impl IntoView {
             <label class="field">
                 <span>{move || format!("Ring volume: {} %", volume.get())}</span>
                 <input
-                    class="range"
+                    class="slider"
                     type="range"
                     min="10"
                     max="100"
@@ -96,7 +96,7 @@ fn Voice() -> impl IntoView {
         <section class="card" aria-labelledby="voice-title">
             <h2 id="voice-title">"Your voice"</h2>
             <label class="check">
-                <input type="checkbox" class="checkbox" prop:checked=clean on:change=change/>
+                <input type="checkbox" class="tickbox" prop:checked=clean on:change=change/>
                 <span>"Clean up my voice"</span>
             </label>
             <p class="muted">"Takes out echo and background noise and evens out the level, from the next call on. Switch it off for a studio microphone."</p>
