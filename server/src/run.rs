@@ -25,8 +25,6 @@ use crate::{demo, edge_push};
 
 /// How long running calls may go on after a request to stop, before they are ended.
 const DRAIN: Duration = Duration::from_secs(30);
-/// How long sign-ins may be idle, in milliseconds.
-const IDLE_SIGN_IN_MS: u64 = 8 * 3_600_000;
 
 /// A server that listens.
 pub struct Running {
@@ -68,7 +66,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         let now = SystemClock.now();
         demo::fill(&store, &keys, &config.data_dir, now, config.demo_history).await?;
     }
-    forget_old_sign_ins(&store).await?;
+    forget_old_sign_ins(&store, u64::from(config.limits.session_idle_minutes) * 60_000).await?;
 
     anyhow::ensure!(
         !config.sip.ip().is_unspecified() || config.external_ip.is_some(),
@@ -168,9 +166,9 @@ impl Running {
     }
 }
 
-async fn forget_old_sign_ins(store: &Store) -> anyhow::Result<()> {
+async fn forget_old_sign_ins(store: &Store, idle_ms: u64) -> anyhow::Result<()> {
     let now: Millis = SystemClock.now();
-    store.expire_sign_ins(now - IDLE_SIGN_IN_MS, now).await.context("cannot look through the sign-ins")
+    store.expire_sign_ins(now - idle_ms, now).await.context("cannot look through the sign-ins")
 }
 
 fn busy(what: &str, flag: &str, address: SocketAddr) -> String {
