@@ -24,12 +24,12 @@ pub fn intent(text: &str) -> Result<Intent, Problem> {
     parsed.ok_or_else(|| invalid("x-presence-intent is <number>;<device>, such as 7;tablet-1."))
 }
 
-/// Reads `If-Match: "<epoch>.<rev>"`; `*` asks for nothing.
+/// Reads `If-Match: "<epoch>.<rev>"`; `*` asks for nothing. A weak tag never matches (RFC 9110 §13.1.1), so it is refused.
 pub fn if_match(text: &str) -> Result<Option<Version>, Problem> {
     if text.trim() == "*" {
         return Ok(None);
     }
-    tag(text).map(Some).ok_or_else(|| invalid("If-Match is a version in quotation marks, such as \"1.184\"."))
+    strong_tag(text).map(Some).ok_or_else(|| invalid("If-Match is a version in quotation marks, such as \"1.184\"."))
 }
 
 /// Whether `If-None-Match` names this version, or any.
@@ -71,8 +71,11 @@ pub fn bearer(text: &str) -> Option<&str> {
 
 fn tag(text: &str) -> Option<Version> {
     let text = text.trim();
-    let text = text.strip_prefix("W/").unwrap_or(text);
-    text.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    strong_tag(text.strip_prefix("W/").unwrap_or(text))
+}
+
+fn strong_tag(text: &str) -> Option<Version> {
+    text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }
 
 fn invalid(detail: &str) -> Problem {
@@ -97,7 +100,7 @@ mod tests {
 
         assert_eq!(if_match("\"1.184\"").unwrap(), Some(version));
         assert_eq!(if_match("*").unwrap(), None);
-        assert!(if_match("1.184").is_err());
+        assert!(if_match("1.184").is_err() && if_match("W/\"1.184\"").is_err());
         assert!(none_match_names("\"1.3\", W/\"1.184\"", version));
         assert!(none_match_names("*", version));
         assert!(!none_match_names("\"1.3\"", version));

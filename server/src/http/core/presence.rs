@@ -4,13 +4,15 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
+use axum::http::header::AsHeaderName;
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use cordboard_shared::agent::{Intent, Source};
+use cordboard_shared::agent::Source;
 use cordboard_shared::api::presence::{INTENT_HEADER, PresenceChange};
 use cordboard_shared::id::AgentId;
-use cordboard_shared::{ProblemCode, Version};
+use cordboard_shared::presence::headers;
+use cordboard_shared::{Problem, ProblemCode, Version};
 
 use crate::app::PresenceWrite;
 use crate::http::caller::missing_right;
@@ -20,8 +22,6 @@ use crate::rights;
 
 /// Version of the presence in the answer, beside `ETag`, as the edge gives it too.
 const REVISION: HeaderName = HeaderName::from_static("x-presence-revision");
-/// Longest device name in an intent, in bytes.
-const LONGEST_DEVICE: usize = 64;
 
 /// `POST`: sets a toggle. The answer is sent when it is on disk and routing obeys it.
 pub(in crate::http) async fn write(
@@ -37,8 +37,8 @@ pub(in crate::http) async fn write(
     body::check_content_type(&parts.headers)?;
     let content = body::read(content).await?;
     let change = PresenceChange::from_json(&content, state.clock.now())?;
-    let intent = intent(&parts.headers)?;
-    let if_match = if_match(&parts.headers)?;
+    let intent = read_header(&parts.headers, INTENT_HEADER, headers::intent)?;
+    let if_match = read_header(&parts.headers, IF_MATCH, headers::if_match)?.flatten();
 
     let flap = Key::Changes(agent);
     state.limiter.take(flap.clone(), &state.config.limits, state.clock.now())?;
@@ -68,7 +68,7 @@ pub(in crate::http) async fn read(
     State(state): State<HttpState>,
     caller: Caller,
     Path(uuid): Path<String>,
-    headers: HeaderMap,
+    request_headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let limit = caller.count_read(&state)?;
     let agent = agent(&state, &uuid)?;
@@ -76,8 +76,8 @@ pub(in crate::http) async fn read(
     let presence = state.app.presence(agent).await?.ok_or_else(not_found)?;
 
     let version = presence.version;
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let unchanged = known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag(version));
+    let known = request_headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let unchanged = headers::none_match_names(known, version);
     let mut response =
         if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { Json(presence).into_response() };
     response.headers_mut().extend(limit.headers());
@@ -123,39 +123,14 @@ fn source(caller: &Caller, agent: AgentId) -> Source {
     }
 }
 
-/// `x-presence-intent: <n>;<device>`
-fn intent(headers: &HeaderMap) -> Result<Option<Intent>, ApiError> {
-    let Some(value) = headers.get(INTENT_HEADER) else { return Ok(None) };
-    let parsed = value.to_str().ok().and_then(|text| text.split_once(';')).and_then(|(n, device)| {
-        let device = device.trim();
-        let readable = !device.is_empty() && device.len() <= LONGEST_DEVICE;
-        let n = n.trim().parse().ok().filter(|_| readable)?;
-        Some(Intent { n, device: device.to_owned() })
-    });
-    match parsed {
-        Some(intent) => Ok(Some(intent)),
-        None => Err(ApiError::new(
-            ProblemCode::InvalidRequest,
-            "x-presence-intent is <number>;<device>, with a device name of 1 to 64 characters.",
-        )),
-    }
-}
-
-/// `If-Match: "1.4181"`
-fn if_match(headers: &HeaderMap) -> Result<Option<Version>, ApiError> {
-    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
-    match version {
-        Some(version) => Ok(Some(version)),
-        None => Err(ApiError::new(
-            ProblemCode::InvalidRequest,
-            "If-Match is a version in quotes, such as \"1.184\", as an ETag gave it.",
-        )),
-    }
+/// A header of this name, read by the rules all tiers share.
+fn read_header<T>(
+    headers: &HeaderMap,
+    name: impl AsHeaderName,
+    rule: impl Fn(&str) -> Result<T, Problem>,
+) -> Result<Option<T>, ApiError> {
+    // Bytes that are no text are read as no text, which every rule refuses.
+    headers.get(name).map(|value| rule(value.to_str().unwrap_or_default())).transpose().map_err(ApiError::from)
 }
 
 fn etag(version: Version) -> String {
@@ -167,32 +142,4 @@ fn version_headers(version: Version) -> Vec<(HeaderName, HeaderValue)> {
         .into_iter()
         .filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?)))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header(name: &'static str, value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))])
-    }
-
-    #[test]
-    fn an_intent_is_a_number_and_a_device() {
-        let parsed = intent(&header(INTENT_HEADER, "17; tab-a")).unwrap().unwrap();
-        assert_eq!((parsed.n, parsed.device.as_str()), (17, "tab-a"));
-        assert!(intent(&HeaderMap::new()).unwrap().is_none());
-        for wrong in ["17", "x;a", "17;", "-1;a", ";"] {
-            assert_eq!(intent(&header(INTENT_HEADER, wrong)).unwrap_err().problem().status, 400, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn if_match_is_a_quoted_version() {
-        assert_eq!(if_match(&header("if-match", "\"1.4181\"")).unwrap(), Some(Version { epoch: 1, rev: 4_181 }));
-        assert_eq!(if_match(&header("if-match", "*")).unwrap(), None);
-        for wrong in ["1.2", "\"x\"", "W/\"1.2\""] {
-            assert!(if_match(&header("if-match", wrong)).is_err(), "{wrong}");
-        }
-    }
 }
