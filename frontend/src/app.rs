@@ -45,6 +45,7 @@ fn App() -> impl IntoView {
     provide_context(KeypadOpen(RwSignal::new(false)));
 
     device::watch(panel);
+    telephone::watch(panel);
     page::confirm_leaving(move || panel.phone.with_untracked(|phone| phone.current().is_some()));
     Interval::new(TICK_MS, move || {
         panel.now.set(panel.exactly_now());

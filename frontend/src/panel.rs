@@ -12,7 +12,7 @@ use cordboard_shared::agent::{AgentProfile, Presence, Role};
 use cordboard_shared::api::session::SessionView;
 use leptos::prelude::*;
 
-use crate::browser::{clock, storage, uuid};
+use crate::browser::{clock, storage};
 use crate::device::Device;
 use crate::live::Live;
 use crate::telephone::Telephone;
@@ -69,7 +69,7 @@ impl Panel {
     pub(crate) fn new() -> Self {
         let shells = Shells {
             device: storage::device(),
-            tab: uuid(),
+            tab: storage::tab(),
             live: Live::default(),
             telephone: Telephone::default(),
         };

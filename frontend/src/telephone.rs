@@ -13,7 +13,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::browser::microphone::Microphone;
 use crate::browser::peer::{self, Peer};
 use crate::browser::ringer::Ringer;
-use crate::browser::{notifications, page};
+use crate::browser::{notifications, page, storage};
 use crate::panel::Panel;
 use crate::{device, shortcuts};
 
@@ -56,6 +56,14 @@ impl Telephone {
     }
 }
 
+/// Begins to follow where the sound of calls is; once per page.
+pub(crate) fn watch(panel: Panel) {
+    storage::on_sound_claimed(move |uid| feed(panel, Input::SoundTaken(uid)));
+    if let Some(uid) = storage::sound_of(&panel.shells().tab) {
+        feed(panel, Input::SoundWasHere(uid));
+    }
+}
+
 /// Gives the model something to take in, and carries out what follows.
 pub(crate) fn feed(panel: Panel, input: Input) {
     let now = panel.exactly_now();
@@ -94,6 +102,7 @@ fn perform(panel: Panel, output: Output) {
         Output::Acknowledge(offer) => acknowledge(panel, offer),
         Output::OpenPeer(uid) => open_peer(panel, uid),
         Output::ClosePeer => telephone.close(),
+        Output::ClaimSound(uid) => storage::claim_sound(uid, &shells.tab),
         Output::OpenMicrophone => open_microphone(panel),
         Output::AttachMicrophone(uid) => {
             *telephone.attach_to.borrow_mut() = Some(uid);

@@ -100,42 +100,33 @@ pub(crate) fn is_typing() -> bool {
 
 /// Calls back when the tab comes to the front or leaves it.
 pub(crate) fn on_visibility(changed: impl Fn() + 'static) {
-    listen("visibilitychange", move |_| changed(), true);
+    listen("visibilitychange", move |_| changed());
 }
 
 /// Calls back at every press of a key or pointer.
 pub(crate) fn on_press(pressed: impl Fn() + Clone + 'static) {
     let also = pressed.clone();
-    listen("pointerdown", move |_| pressed(), false);
-    listen("keydown", move |_| also(), false);
+    listen("pointerdown", move |_| pressed());
+    listen("keydown", move |_| also());
 }
 
 /// Asks before the page is left, while `asks` says so.
 pub(crate) fn confirm_leaving(asks: impl Fn() -> bool + 'static) {
-    listen(
-        "beforeunload",
-        move |event| {
-            if asks() {
-                event.prevent_default();
-                if let Some(event) = event.dyn_ref::<BeforeUnloadEvent>() {
-                    event.set_return_value("You are on a call.");
-                }
+    listen("beforeunload", move |event| {
+        if asks() {
+            event.prevent_default();
+            if let Some(event) = event.dyn_ref::<BeforeUnloadEvent>() {
+                event.set_return_value("You are on a call.");
             }
-        },
-        false,
-    );
+        }
+    });
 }
 
-fn listen(name: &str, heard: impl Fn(web_sys::Event) + 'static, on_document: bool) {
+/// Listens as long as the page lives; what happens to the document comes by here, too.
+pub(super) fn listen(name: &str, heard: impl Fn(web_sys::Event) + 'static) {
     let heard = Closure::<dyn FnMut(web_sys::Event)>::new(heard);
-    let callback = heard.as_ref().unchecked_ref();
-    let window = window();
     // Adding a listener of a valid function cannot fail.
-    let _ = match window.document().filter(|_| on_document) {
-        Some(document) => document.add_event_listener_with_callback(name, callback),
-        None => window.add_event_listener_with_callback(name, callback),
-    };
-    // Lives as long as the page.
+    let _ = window().add_event_listener_with_callback(name, heard.as_ref().unchecked_ref());
     heard.forget();
 }
 

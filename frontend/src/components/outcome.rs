@@ -55,7 +55,6 @@ pub(crate) fn Voicemail(
                 aria-label=format!("Voicemail from {caller}")
                 src=format!("/core/recordings/{}", recording.id)
             ></audio>
-            <span class="muted">{duration::short(recording.ms.into())}</span>
         </div>
     }
 }

@@ -116,6 +116,10 @@ pub enum Input {
     PeerReady(CallId),
     /// The sound connection could not be made, or broke.
     PeerFailed(CallId, String),
+    /// Before this page was reloaded the sound of this call was here.
+    SoundWasHere(CallId),
+    /// Another tab of this browser has taken the sound of this call.
+    SoundTaken(CallId),
     /// Bring the sound of the current call here.
     BringHerePressed,
     /// Something was pressed in the call.
@@ -141,6 +145,8 @@ pub enum Output {
     OpenPeer(CallId),
     /// Close the peer connection and let go of the microphone.
     ClosePeer,
+    /// Tell the browser's other tabs that the sound of this call is here, and remember it over a reload.
+    ClaimSound(CallId),
     /// Open the microphone, so that it is there when the server says ok.
     OpenMicrophone,
     /// Send the microphone to the caller.
@@ -273,6 +279,8 @@ impl Softphone {
                 }
             }
             Input::PeerFailed(uid, why) => self.peer_failed(now, uid, why),
+            Input::SoundWasHere(uid) => self.mine = Some(uid),
+            Input::SoundTaken(uid) => self.close_peer(uid),
             Input::BringHerePressed => self.bring_here(),
             Input::Pressed(press) => self.pressed(press),
             Input::PressDone(press) => self.press_done(&press),
@@ -453,10 +461,13 @@ impl Softphone {
         }
     }
 
-    /// A call whose sound is nowhere comes to the leading tab, unless another tab connects it first.
+    /// A call whose sound was here comes back here, and one whose sound is nowhere comes to the leading tab, unless
+    /// another tab connects it first.
     fn plan_rejoin(&mut self, now: Millis, after: u64) {
-        let lost = self.current.as_ref().is_some_and(|call| call.media == MediaState::Lost);
-        if !lost || !self.leader || self.peer.is_some() {
+        let wanted = self.current.as_ref().is_some_and(|call| {
+            self.mine == Some(call.call.uid) || (self.leader && call.media == MediaState::Lost)
+        });
+        if !wanted || self.peer.is_some() {
             self.rejoin_at = None;
         } else if self.rejoin_at.is_none() {
             self.rejoin_at = Some(now + after);
@@ -510,6 +521,7 @@ impl Softphone {
         let Some(incoming) = self.incoming.iter_mut().find(|incoming| incoming.ring.offer == offer) else {
             // `call.state` came first and the card is gone already.
             if let Some(uid) = self.mine {
+                self.outputs.push_back(Output::ClaimSound(uid));
                 self.outputs.push_back(Output::AttachMicrophone(uid));
             }
             return;
@@ -518,6 +530,7 @@ impl Softphone {
         let uid = incoming.ring.call;
         self.mine = Some(uid);
         self.silence(offer);
+        self.outputs.push_back(Output::ClaimSound(uid));
         self.outputs.push_back(Output::AttachMicrophone(uid));
     }
 
@@ -581,6 +594,7 @@ impl Softphone {
         self.rejoin_at = None;
         self.outputs.push_back(Output::OpenMicrophone);
         self.open_peer(uid);
+        self.outputs.push_back(Output::ClaimSound(uid));
         self.outputs.push_back(Output::AttachMicrophone(uid));
     }
 

@@ -92,14 +92,14 @@ pub fn sentence(presence: &Presence, clock: &dyn Fn(Millis) -> String) -> String
         Verdict::Available => "Calls can ring you.".to_owned(),
         Verdict::Ringing => "A call is being offered to you.".to_owned(),
         Verdict::OnCall => match presence.state {
-            Toggle::On => "You are on a call; the next one waits or goes to others.".to_owned(),
-            Toggle::Away => "You are on a call, and Away after it.".to_owned(),
+            Toggle::On => "The next call waits or goes to others.".to_owned(),
+            Toggle::Away => "You are Away after this call.".to_owned(),
         },
         Verdict::AfterCallWork => "Finishing the last call; then calls can ring you again.".to_owned(),
         Verdict::Away => {
-            let reason = presence.reason.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+            let reason = presence.reason.as_ref().map(|text| format!("{text}. ")).unwrap_or_default();
             let back = presence.until.map(|at| format!(" Back at {}.", clock(at))).unwrap_or_default();
-            format!("You are Away{reason}. Queue calls go to others.{back}")
+            format!("{reason}Queue calls go to others.{back}")
         }
         Verdict::Dnd => format!("Do Not Disturb holds all calls off{}.", until_of(presence.facts.dnd.as_ref(), &until)),
         Verdict::OptedOut => "You have opted out of business calls.".to_owned(),

@@ -45,7 +45,7 @@ fn feed(phone: &mut Softphone, now: Millis, input: Input) -> Vec<Output> {
     let mut outputs = Vec::new();
     while let Some(output) = phone.poll_output() {
         match output {
-            Output::Tell(_) | Output::Alert(_) | Output::Notify(_) | Output::EndNotice => {}
+            Output::Tell(_) | Output::Alert(_) | Output::Notify(_) | Output::EndNotice | Output::ClaimSound(_) => {}
             Output::Sound(..)
             | Output::Silence
             | Output::Acknowledge(_)
@@ -189,6 +189,33 @@ fn after_a_reload_the_leader_rejoins_a_call_whose_sound_is_lost() {
     let outputs = feed(&mut phone, due, Input::Timeout);
 
     assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+}
+
+#[test]
+fn after_a_reload_the_tab_that_had_the_sound_takes_it_again() {
+    let mut phone = phone(false);
+    feed(&mut phone, NOW, Input::SoundWasHere(uid()));
+    let calls = vec![live(CallState::Connected)];
+
+    feed(&mut phone, NOW, Input::SnapshotTaken { offers: Vec::new(), calls });
+    let due = phone.deadline().unwrap();
+
+    assert_eq!(
+        feed(&mut phone, due, Input::Timeout),
+        [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]
+    );
+    assert_eq!(phone.deadline(), None);
+}
+
+#[test]
+fn a_tab_whose_sound_was_taken_by_another_one_lets_go_of_it() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+
+    assert_eq!(feed(&mut phone, NOW, Input::SoundTaken(uid())), [Output::ClosePeer]);
+    assert_eq!(phone.sound(), Sound::Elsewhere);
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected))));
+    assert_eq!(phone.deadline(), None, "it does not take it back");
 }
 
 #[test]
