@@ -113,5 +113,8 @@ async fn checked(answer: Result<Response, gloo_net::Error>) -> Result<Response, 
         return Ok(answer);
     }
     let status = answer.status();
-    Err(answer.json::<Problem>().await.map_or(ApiError::Unreadable(status), |problem| ApiError::Refused(Box::new(problem))))
+    Err(answer
+        .json::<Problem>()
+        .await
+        .map_or(ApiError::Unreadable(status), |problem| ApiError::Refused(Box::new(problem))))
 }

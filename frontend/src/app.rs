@@ -2,6 +2,7 @@
 
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::hooks::{use_location, use_navigate};
 use leptos_router::path;
@@ -90,7 +91,7 @@ fn Gate() -> impl IntoView {
     });
     let go = navigate.clone();
     Effect::new(move |_| {
-        let replace = leptos_router::NavigateOptions { replace: true, ..Default::default() };
+        let replace = NavigateOptions { replace: true, ..NavigateOptions::default() };
         match (state.get(), path.get().as_str()) {
             (Some(false), here) if here != "/sign-in" => {
                 wanted.set_value(here.to_owned());
@@ -101,7 +102,7 @@ fn Gate() -> impl IntoView {
         }
     });
     let KeypadOpen(keypad) = expect_context();
-    shortcuts::listen(panel, keypad, move || navigate("/help", Default::default()));
+    shortcuts::listen(panel, keypad, move || navigate("/help", NavigateOptions::default()));
 
     move || match state.get() {
         None => view! { <p class="splash" role="status">"Opening Cordboard…"</p> }.into_any(),

@@ -1,7 +1,7 @@
 //! The press of the Call Availability switch on its way to the server.
 
 use cordboard_frontend::model::roster::Origin;
-use cordboard_frontend::model::switch::Intent;
+use cordboard_frontend::model::switch::{Intent, Switch};
 use cordboard_shared::agent::Toggle;
 use cordboard_shared::api::presence::PresenceChange;
 use leptos::prelude::*;
@@ -40,7 +40,7 @@ fn press(panel: Panel, change: PresenceChange) {
 
 /// The failed press again, under its own key.
 pub(crate) fn retry(panel: Panel) {
-    if let Some(intent) = panel.switch.try_update(|switch| switch.retry()).flatten() {
+    if let Some(intent) = panel.switch.try_update(Switch::retry).flatten() {
         send(panel, intent);
     }
 }
@@ -62,7 +62,7 @@ fn send(panel: Panel, intent: Intent) {
             }
         });
         if let Err(why) = &outcome {
-            panel.alert(format!("Call availability was not changed. {why}"));
+            panel.alert(format!("The change of call availability is not confirmed. {why}"));
         }
         panel.switch.update(|switch| switch.answered(&intent.key, outcome));
     });

@@ -33,10 +33,9 @@ pub(crate) fn error_name(error: &JsValue) -> String {
 
 /// A fresh random UUID.
 pub(crate) fn uuid() -> String {
-    window().crypto().map(|crypto| crypto.random_uuid()).unwrap_or_else(|_| {
-        // Without a secure context there is no `crypto`; the panel is served by TLS or from loopback.
-        format!("{:016x}{:016x}", bits(js_sys::Math::random()), bits(js_sys::Math::random()))
-    })
+    // Without a secure context there is no `crypto`; the panel is served by TLS or from loopback.
+    let weak = |_| format!("{:016x}{:016x}", bits(js_sys::Math::random()), bits(js_sys::Math::random()));
+    window().crypto().map_or_else(weak, |crypto| crypto.random_uuid())
 }
 
 fn bits(random: f64) -> u64 {

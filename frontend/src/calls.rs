@@ -1,5 +1,6 @@
 //! Loads the call log and places test calls.
 
+use cordboard_frontend::model::log::CallLog;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
@@ -20,7 +21,7 @@ pub(crate) fn load_more(panel: Panel) {
 }
 
 fn load(panel: Panel, cursor: Option<String>) {
-    if panel.log.try_update(|log| log.ask()) != Some(true) {
+    if panel.log.try_update(CallLog::ask) != Some(true) {
         return;
     }
     spawn_local(async move {

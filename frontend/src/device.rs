@@ -130,7 +130,8 @@ thread_local! {
 }
 
 fn measure(panel: Panel, microphone: Microphone) {
-    let Some(mut meter) = panel.shells().telephone.ringer.audio().and_then(|audio| Meter::new(&audio, microphone)) else {
+    let Some(mut meter) = panel.shells().telephone.ringer.audio().and_then(|audio| Meter::new(&audio, microphone))
+    else {
         return;
     };
     let step = Interval::new(METER_STEP_MS, move || {

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use cordboard_frontend::model::link::jitter;
+use cordboard_frontend::model::link::{Link, jitter};
 use cordboard_frontend::model::roster::Origin;
 use cordboard_frontend::model::softphone::Input;
 use cordboard_shared::agent::Presence;
@@ -93,7 +93,7 @@ pub(crate) fn open(panel: Panel) {
     let generation = live.generation.get() + 1;
     live.generation.set(generation);
     live.retry.borrow_mut().take();
-    panel.link.update(|link| link.opening());
+    panel.link.update(Link::opening);
     let current = move || panel.shells().live.generation.get() == generation;
     let socket = Socket::open(
         "/core/ws",
@@ -141,7 +141,7 @@ fn hello(panel: Panel) {
         device: shells.device.clone(),
         tab: shells.tab.clone(),
         topics: ["presence", "calls", "queues"].map(str::to_owned).to_vec(),
-        after: panel.link.with_untracked(|link| link.position()),
+        after: panel.link.with_untracked(Link::position),
     };
     shells.live.post(ClientMessage::Hello(hello));
     shells.live.post(ClientMessage::Device(panel.device.with_untracked(device::Device::state)));
@@ -248,7 +248,7 @@ fn take_snapshot(panel: Panel, mut snapshot: Snapshot) {
     let me = snapshot.me.id;
     panel.switch.update(|switch| switch.presence_changed(snapshot.presence.state));
     panel.roster.update(|roster| roster.snapshot(snapshot));
-    panel.link.update(|link| link.established());
+    panel.link.update(Link::established);
     telephone::feed(panel, Input::SignedIn(me));
     telephone::feed(panel, Input::SnapshotTaken { offers, calls });
     // What was logged while the link was down.

@@ -49,7 +49,8 @@ pub(crate) fn listen(panel: Panel, keypad: RwSignal<bool>, open_help: impl Fn() 
             open_help();
             return;
         }
-        let held = if page::is_mac() { event.ctrl_key() && !event.alt_key() } else { event.alt_key() && !event.ctrl_key() };
+        let held =
+            if page::is_mac() { event.ctrl_key() && !event.alt_key() } else { event.alt_key() && !event.ctrl_key() };
         if !held || !event.shift_key() || event.meta_key() || event.repeat() {
             return;
         }

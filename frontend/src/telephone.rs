@@ -114,10 +114,13 @@ fn perform(panel: Panel, output: Output) {
             }
         }
         Output::SendAnswer(offer) => shells.live.send(ClientMessage::Answer { offer }, move |answer| {
-            feed(panel, match answer {
-                Ok(_) => Input::AnswerTaken(offer),
-                Err(problem) => Input::AnswerRefused(offer, problem.detail),
-            });
+            feed(
+                panel,
+                match answer {
+                    Ok(_) => Input::AnswerTaken(offer),
+                    Err(problem) => Input::AnswerRefused(offer, problem.detail),
+                },
+            );
         }),
         Output::SendDecline(offer) => shells.live.send(ClientMessage::Decline { offer }, move |answer| {
             if let Err(problem) = answer {
@@ -214,10 +217,13 @@ fn send_press(panel: Panel, uid: CallId, press: Press) {
         Press::HangUp => ClientMessage::HangUp { call: uid },
     };
     panel.shells().live.send(message, move |answer| {
-        feed(panel, match answer {
-            Ok(_) => Input::PressDone(press),
-            Err(problem) => Input::PressRefused(problem.detail),
-        });
+        feed(
+            panel,
+            match answer {
+                Ok(_) => Input::PressDone(press),
+                Err(problem) => Input::PressRefused(problem.detail),
+            },
+        );
     });
 }
 

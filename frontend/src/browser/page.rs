@@ -90,7 +90,8 @@ pub(crate) fn is_mac() -> bool {
 /// Whether the keyboard writes into a field now.
 pub(crate) fn is_typing() -> bool {
     let Some(active) = window().document().and_then(|document| document.active_element()) else { return false };
-    let writes = |input: &HtmlInputElement| !matches!(input.type_().as_str(), "checkbox" | "radio" | "button" | "range");
+    let writes =
+        |input: &HtmlInputElement| !matches!(input.type_().as_str(), "checkbox" | "radio" | "button" | "range");
     match active.tag_name().as_str() {
         "TEXTAREA" | "SELECT" => true,
         "INPUT" => active.dyn_ref::<HtmlInputElement>().is_some_and(writes),

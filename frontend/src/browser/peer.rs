@@ -93,7 +93,8 @@ pub(crate) async fn accept(connection: &RtcPeerConnection, sdp: &str) -> Result<
 
 /// Plays the far side's voice in the page's one audio element.
 fn play(stream: Option<&MediaStream>) {
-    let Some(audio) = page::element("call-audio").and_then(|element| element.dyn_into::<HtmlAudioElement>().ok()) else {
+    let Some(audio) = page::element("call-audio").and_then(|element| element.dyn_into::<HtmlAudioElement>().ok())
+    else {
         return;
     };
     audio.set_src_object(stream);

@@ -126,7 +126,7 @@ impl Ringer {
     }
 
     fn time(&self) -> f64 {
-        self.audio.borrow().as_ref().map_or(0.0, |audio| audio.current_time())
+        self.audio.borrow().as_ref().map_or(0.0, AudioContext::current_time)
     }
 }
 

@@ -8,7 +8,7 @@ use super::window;
 
 /// An open socket with its listeners.
 pub(crate) struct Socket {
-    socket: WebSocket,
+    inner: WebSocket,
     _open: Closure<dyn FnMut()>,
     _message: Closure<dyn FnMut(MessageEvent)>,
     _close: Closure<dyn FnMut(CloseEvent)>,
@@ -35,21 +35,21 @@ impl Socket {
         socket.set_onopen(open.as_ref().dyn_ref());
         socket.set_onmessage(message.as_ref().dyn_ref());
         socket.set_onclose(close.as_ref().dyn_ref());
-        Some(Self { socket, _open: open, _message: message, _close: close })
+        Some(Self { inner: socket, _open: open, _message: message, _close: close })
     }
 
     /// Sends a text; false when the socket is not open.
     pub(crate) fn send(&self, text: &str) -> bool {
-        self.socket.ready_state() == WebSocket::OPEN && self.socket.send_with_str(text).is_ok()
+        self.inner.ready_state() == WebSocket::OPEN && self.inner.send_with_str(text).is_ok()
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.socket.set_onopen(None);
-        self.socket.set_onmessage(None);
-        self.socket.set_onclose(None);
+        self.inner.set_onopen(None);
+        self.inner.set_onmessage(None);
+        self.inner.set_onclose(None);
         // Closing a closed socket is fine.
-        let _ = self.socket.close();
+        let _ = self.inner.close();
     }
 }

@@ -1,7 +1,7 @@
 //! The current call: who, how long, and what can be done.
 
 use cordboard_frontend::model::duration;
-use cordboard_frontend::model::softphone::{Input, Press, Sound, state_word};
+use cordboard_frontend::model::softphone::{Input, Press, Softphone, Sound, state_word};
 use cordboard_shared::call::CallState;
 use cordboard_shared::event::LiveCall;
 use leptos::prelude::*;
@@ -20,9 +20,10 @@ pub(crate) fn CallCard() -> impl IntoView {
     let uid = Memo::new(move |_| panel.phone.with(|phone| phone.current().map(|call| call.call.uid)));
     let call = Memo::new(move |_| panel.phone.with(|phone| phone.current().cloned()));
     let muted = Memo::new(move |_| call.with(|call| call.as_ref().is_some_and(|call| call.muted)));
-    let held = Memo::new(move |_| call.with(|call| call.as_ref().is_some_and(|call| call.call.state == CallState::Held)));
+    let held =
+        Memo::new(move |_| call.with(|call| call.as_ref().is_some_and(|call| call.call.state == CallState::Held)));
     let busy = Memo::new(move |_| panel.phone.with(|phone| phone.busy().cloned()));
-    let sound = Memo::new(move |_| panel.phone.with(|phone| phone.sound()));
+    let sound = Memo::new(move |_| panel.phone.with(Softphone::sound));
     let problem = Memo::new(move |_| panel.phone.with(|phone| phone.problem().map(str::to_owned)));
     let feed = move |input| telephone::feed(panel, input);
     Effect::new(move |_| {

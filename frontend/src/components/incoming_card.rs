@@ -15,8 +15,10 @@ pub(crate) fn IncomingCard() -> impl IntoView {
     // Who rings changes the card; what happens to it changes parts of it.
     let ring = Memo::new(move |_| panel.phone.with(|phone| phone.incoming().map(|known| known.ring.clone())));
     let stage = Memo::new(move |_| panel.phone.with(|phone| phone.incoming().map(|known| known.stage)));
-    let problem = Memo::new(move |_| panel.phone.with(|phone| phone.incoming().and_then(|known| known.problem.clone())));
-    let times = Memo::new(move |_| panel.phone.with(|phone| phone.incoming().map(|known| (known.began_at, known.ends_at))));
+    let problem =
+        Memo::new(move |_| panel.phone.with(|phone| phone.incoming().and_then(|known| known.problem.clone())));
+    let times =
+        Memo::new(move |_| panel.phone.with(|phone| phone.incoming().map(|known| (known.began_at, known.ends_at))));
     let left = move || times.get().map_or(0, |(_, ends)| ends.since(panel.now.get()));
     let total = move || times.get().map_or(1, |(began, ends)| ends.since(began).max(1));
 

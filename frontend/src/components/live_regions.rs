@@ -32,6 +32,6 @@ pub(crate) fn LiveRegions() -> impl IntoView {
 
 /// The same words twice are two messages: an invisible mark makes them differ.
 fn spoken(said: &Said) -> String {
-    let mark = if said.times % 2 == 0 { "" } else { "\u{200b}" };
+    let mark = if said.times.is_multiple_of(2) { "" } else { "\u{200b}" };
     format!("{}{mark}", said.text)
 }

@@ -8,11 +8,7 @@ use super::icon::{Glyph, Icon};
 use crate::browser::page;
 
 /// The result of a call as a badge, with the cause beside it.
-#[component]
-pub(crate) fn Outcome(
-    /// The call.
-    call: CallView,
-) -> impl IntoView {
+pub(crate) fn outcome(call: &CallView) -> impl IntoView + use<> {
     let (icon, tone) = match call.result {
         Some(CallResult::Answered) => (Icon::Tick, "tone-on"),
         Some(CallResult::Missed) => (Icon::Missed, "tone-bad"),
@@ -26,20 +22,14 @@ pub(crate) fn Outcome(
     };
     view! {
         <span class="outcome-line">
-            <span class=format!("state-badge {tone}")><Glyph icon=icon/>{log::result_word(&call)}</span>
+            <span class=format!("state-badge {tone}")><Glyph icon=icon/>{log::result_word(call)}</span>
             {detail.map(|detail| view! { <span class="outcome-detail">{detail}</span> })}
         </span>
     }
 }
 
-/// The player of a message.
-#[component]
-pub(crate) fn Voicemail(
-    /// Who left it.
-    caller: String,
-    /// The message.
-    recording: RecordingView,
-) -> impl IntoView {
+/// The player of a message, with who left it.
+pub(crate) fn voicemail(caller: &str, recording: &RecordingView) -> impl IntoView + use<> {
     let id = format!("voicemail-{}", recording.id);
     let player = id.clone();
     view! {

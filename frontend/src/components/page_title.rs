@@ -16,7 +16,8 @@ pub(crate) fn PageTitle(
     line: Option<Signal<String>>,
 ) -> impl IntoView {
     let panel = use_panel();
-    let ringing = Memo::new(move |_| panel.phone.with(|phone| phone.incoming().map(|known| softphone::caller(&known.ring))));
+    let ringing =
+        Memo::new(move |_| panel.phone.with(|phone| phone.incoming().map(|known| softphone::caller(&known.ring))));
     Effect::new(move |_| match ringing.get() {
         Some(caller) => page::set_title(&format!("Incoming call: {caller}")),
         None => page::set_title(&format!("{title} · Cordboard")),

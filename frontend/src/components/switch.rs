@@ -1,6 +1,7 @@
 //! The Call Availability switch: it turns when the server has confirmed.
 
 use cordboard_frontend::model::duration;
+use cordboard_frontend::model::link::LinkState;
 use cordboard_frontend::model::switch::Switch;
 use cordboard_shared::agent::{Toggle, Verdict};
 use leptos::prelude::*;
@@ -20,13 +21,17 @@ pub(crate) fn AvailabilitySwitch() -> impl IntoView {
     let verdict = Memo::new(move |_| panel.presence().map(|presence| presence.effective.verdict));
     let saving = Memo::new(move |_| panel.switch.with(|switch| matches!(switch, Switch::Saving(_))));
     let since = Memo::new(move |_| panel.roster.with(|roster| roster.myself().and_then(|me| me.since)));
+    let live = Memo::new(move |_| panel.link.with(|link| link.state() == LinkState::Live));
     let word = move || match verdict.get() {
         _ if saving.get() => "Saving…",
         Some(verdict) => verdict.word(),
         None => "Connecting…",
     };
     view! {
-        <div class=move || format!("availability {}", verdict.get().map_or("tone-away", badge::tone))>
+        <div
+            class=move || format!("availability {}", verdict.get().map_or("tone-away", badge::tone))
+            class:stale=move || !live.get()
+        >
             <button
                 type="button"
                 role="switch"
@@ -83,7 +88,7 @@ pub(crate) fn AvailabilityNote() -> impl IntoView {
         {move || failed.get().map(|why| view! {
             <div class="note-bar tone-bad" role="alert">
                 <Glyph icon=Icon::Warning/>
-                <p><strong>"Call availability was not changed. "</strong>{why}</p>
+                <p><strong>"The change of call availability is not confirmed. "</strong>{why}</p>
                 <button class="btn btn-sm" on:click=move |_| availability::retry(panel)>"Retry"</button>
             </div>
         })}

@@ -5,6 +5,7 @@ use cordboard_frontend::model::link::LinkState;
 use cordboard_shared::agent::Role;
 use leptos::ev;
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen_futures::spawn_local;
 
@@ -73,7 +74,7 @@ fn DeviceLamp() -> impl IntoView {
                 aria-label="Devices"
                 aria-describedby="device-state"
                 title="Devices"
-                on:click=move |_| navigate("/devices", Default::default())
+                on:click=move |_| navigate("/devices", NavigateOptions::default())
             >
                 <Glyph icon=Icon::Microphone/>
             </button>

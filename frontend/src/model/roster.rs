@@ -166,9 +166,7 @@ fn since_facts(presence: &Presence) -> Option<Millis> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use cordboard_shared::agent::{
-        Actor, Apply, Effective, FactsView, Role, ScheduleView, Seat, Source, Toggle,
-    };
+    use cordboard_shared::agent::{Actor, Apply, Effective, FactsView, Role, ScheduleView, Seat, Source, Toggle};
     use cordboard_shared::version::Version;
 
     use super::*;

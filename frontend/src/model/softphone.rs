@@ -251,7 +251,7 @@ impl Softphone {
             Input::SignedIn(me) => self.me = Some(me),
             Input::LeaderChanged(leader) => self.leader_changed(now, leader),
             Input::SnapshotTaken { offers, calls } => self.snapshot(now, offers, calls),
-            Input::Rang(ring) => self.rang(now, *ring),
+            Input::Rang(ring) => self.rang(now, &ring),
             Input::LeaseRenewed(offer, lease_ms) => {
                 if self.ringer.renew(now, offer, lease_ms) {
                     self.outputs.push_back(Output::Sound(offer, lease_ms));
@@ -326,7 +326,7 @@ impl Softphone {
             self.remove_incoming(offer);
         }
         for ring in offers {
-            self.rang(now, ring);
+            self.rang(now, &ring);
         }
         if let Some(current) = &self.current {
             let uid = current.call.uid;
@@ -348,7 +348,7 @@ impl Softphone {
         }
     }
 
-    fn rang(&mut self, now: Millis, ring: Ring) {
+    fn rang(&mut self, now: Millis, ring: &Ring) {
         if self.incoming.iter().any(|incoming| incoming.ring.offer == ring.offer) {
             return;
         }
@@ -361,7 +361,7 @@ impl Softphone {
             ring: ring.clone(),
         });
         if self.leader {
-            self.ring_here(now, &ring);
+            self.ring_here(now, ring);
         }
     }
 
@@ -435,10 +435,18 @@ impl Softphone {
                 if new {
                     self.problem = None;
                     self.tell("Connected.");
-                    let done: Vec<OfferId> =
-                        self.incoming.iter().filter(|known| known.ring.call == uid).map(|known| known.ring.offer).collect();
+                    let done: Vec<OfferId> = self
+                        .incoming
+                        .iter()
+                        .filter(|known| known.ring.call == uid)
+                        .map(|known| known.ring.offer)
+                        .collect();
                     for offer in done {
-                        if self.incoming.iter().any(|known| known.ring.offer == offer && known.stage == Stage::Answering) {
+                        if self
+                            .incoming
+                            .iter()
+                            .any(|known| known.ring.offer == offer && known.stage == Stage::Answering)
+                        {
                             self.mine = Some(uid);
                         }
                         self.remove_incoming(offer);
@@ -464,9 +472,10 @@ impl Softphone {
     /// A call whose sound was here comes back here, and one whose sound is nowhere comes to the leading tab, unless
     /// another tab connects it first.
     fn plan_rejoin(&mut self, now: Millis, after: u64) {
-        let wanted = self.current.as_ref().is_some_and(|call| {
-            self.mine == Some(call.call.uid) || (self.leader && call.media == MediaState::Lost)
-        });
+        let wanted = self
+            .current
+            .as_ref()
+            .is_some_and(|call| self.mine == Some(call.call.uid) || (self.leader && call.media == MediaState::Lost));
         if !wanted || self.peer.is_some() {
             self.rejoin_at = None;
         } else if self.rejoin_at.is_none() {
@@ -535,8 +544,7 @@ impl Softphone {
     }
 
     fn answer_refused(&mut self, offer: OfferId, why: String) {
-        let uid =
-            self.incoming.iter().find(|incoming| incoming.ring.offer == offer).map(|incoming| incoming.ring.call);
+        let uid = self.incoming.iter().find(|incoming| incoming.ring.offer == offer).map(|incoming| incoming.ring.call);
         self.remove_incoming(offer);
         if let Some(uid) = uid {
             self.close_peer(uid);

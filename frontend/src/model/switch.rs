@@ -121,10 +121,7 @@ pub fn sentence(presence: &Presence, clock: &dyn Fn(Millis) -> String) -> String
     }
 }
 
-fn until_of(
-    block: Option<&cordboard_shared::agent::Block>,
-    until: &impl Fn(Option<Millis>) -> String,
-) -> String {
+fn until_of(block: Option<&cordboard_shared::agent::Block>, until: &impl Fn(Option<Millis>) -> String) -> String {
     block.map(|block| until(block.until)).unwrap_or_default()
 }
 

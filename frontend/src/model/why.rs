@@ -2,7 +2,7 @@
 
 use cordboard_shared::Millis;
 use cordboard_shared::agent::Source;
-use cordboard_shared::decision::{Decision, DecidingFact, MemberDecision, Reason, Then};
+use cordboard_shared::decision::{DecidingFact, Decision, MemberDecision, Reason, Then};
 use cordboard_shared::id::{AgentId, DepartmentId};
 
 /// What one line is about, for its icon.
@@ -102,7 +102,7 @@ fn because(fact: &DecidingFact, reason: Reason, words: &Words<'_>) -> String {
         let by = fact.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let place = fact.source.map(place).unwrap_or_default();
         if !by.is_empty() || !place.is_empty() {
-            text.push_str(&format!(" (set{by}{place})"));
+            text = format!("{text} (set{by}{place})");
         }
     }
     text

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use crate::calls;
 use crate::components::icon::{Glyph, Icon};
-use crate::components::outcome::{Outcome, Voicemail};
+use crate::components::outcome::{outcome, voicemail};
 use crate::components::page_title::PageTitle;
 use crate::components::why_region::WhyRegion;
 use crate::panel::{Panel, use_panel};
@@ -19,7 +19,8 @@ pub(crate) fn Calls() -> impl IntoView {
     let rows = Memo::new(move |_| panel.log.with(|log| log.rows().to_vec()));
     let opened = RwSignal::new(None::<CallId>);
     let zone = Memo::new(move |_| panel.zone());
-    let line = Signal::derive(move || format!("Newest first, new calls appear by themselves. Times in {}.", zone.get()));
+    let line =
+        Signal::derive(move || format!("Newest first, new calls appear by themselves. Times in {}.", zone.get()));
     view! {
         <PageTitle title="Call log" line=line/>
         <section class="card card-table" aria-label="Calls">
@@ -57,8 +58,9 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
     let time = Memo::new(move |_| panel.clock(at));
     let exactly = at.to_string();
     let department = call.department;
-    let department =
-        Memo::new(move |_| department.and_then(|id| panel.roster.with(|roster| roster.department(id).map(str::to_owned))));
+    let department = Memo::new(move |_| {
+        department.and_then(|id| panel.roster.with(|roster| roster.department(id).map(str::to_owned)))
+    });
     let agent = call.agent;
     let agent = Memo::new(move |_| agent.map(|id| panel.roster.with(|roster| roster.name(id))));
     let number = call.to.number.0.clone();
@@ -78,8 +80,8 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
                 <td>{move || department.get().unwrap_or_else(|| "–".to_owned())}</td>
                 <td>{move || agent.get().unwrap_or_else(|| "–".to_owned())}</td>
                 <td class="log-result">
-                    <Outcome call=call/>
-                    {message.map(|recording| view! { <Voicemail caller=who recording=recording/> })}
+                    {outcome(&call)}
+                    {message.map(|recording| voicemail(&who, &recording))}
                 </td>
                 <td>
                     <button
@@ -107,11 +109,12 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
 #[component]
 fn Foot() -> impl IntoView {
     let panel = use_panel();
-    let state = Memo::new(move |_| {
-        panel.log.with(|log| (log.progress().clone(), log.next().is_some(), log.rows().is_empty()))
-    });
+    let state =
+        Memo::new(move |_| panel.log.with(|log| (log.progress().clone(), log.next().is_some(), log.rows().is_empty())));
     move || match state.get() {
-        (Progress::Idle | Progress::Loading, _, _) => view! { <p class="empty" role="status">"Loading calls…"</p> }.into_any(),
+        (Progress::Idle | Progress::Loading, _, _) => {
+            view! { <p class="empty" role="status">"Loading calls…"</p> }.into_any()
+        }
         (Progress::Failed(why), _, none) => failed(panel, &why, none).into_any(),
         (Progress::Loaded, true, _) => view! {
             <p class="more">

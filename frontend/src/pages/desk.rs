@@ -13,7 +13,7 @@ use crate::calls;
 use crate::components::badge;
 use crate::components::device_check::GetReady;
 use crate::components::icon::Glyph;
-use crate::components::outcome::{Outcome, Voicemail};
+use crate::components::outcome::{outcome, voicemail};
 use crate::components::page_title::PageTitle;
 use crate::components::test_call::TestCall;
 use crate::panel::{Panel, use_panel};
@@ -45,9 +45,9 @@ pub(crate) fn Desk() -> impl IntoView {
 fn Reachable() -> impl IntoView {
     let panel = use_panel();
     let shown = Memo::new(move |_| {
-        panel.presence().map(|presence| {
-            (presence.effective.verdict, switch::sentence(&presence, &|at| panel.clock(at)))
-        })
+        panel
+            .presence()
+            .map(|presence| (presence.effective.verdict, switch::sentence(&presence, &|at| panel.clock(at))))
     });
     let alone = Memo::new(move |_| panel.roster.with(|roster| roster.my_departments().is_empty()));
     move || {
@@ -102,7 +102,7 @@ fn Today() -> impl IntoView {
         if rows.is_empty() {
             return empty(panel).into_any();
         }
-        view! { <ul class="today">{rows.into_iter().take(8).map(|call| row(panel, call)).collect_view()}</ul> }.into_any()
+        view! { <ul class="today">{rows.iter().take(8).map(|call| row(panel, call)).collect_view()}</ul> }.into_any()
     };
     view! {
         <section class="card" aria-labelledby="today-title">
@@ -117,7 +117,9 @@ fn Today() -> impl IntoView {
 
 fn empty(panel: Panel) -> impl IntoView {
     match panel.log.with(|log| log.progress().clone()) {
-        Progress::Idle | Progress::Loading => view! { <p class="empty" role="status">"Loading today's calls…"</p> }.into_any(),
+        Progress::Idle | Progress::Loading => {
+            view! { <p class="empty" role="status">"Loading today's calls…"</p> }.into_any()
+        }
         Progress::Failed(why) => view! {
             <div class="empty" role="alert">
                 <p>{why}</p>
@@ -147,12 +149,13 @@ fn others(roster: &Roster) -> String {
     if departments.is_empty() { word } else { format!("{word}{}.", departments.join(", ")) }
 }
 
-fn row(panel: Panel, call: CallView) -> impl IntoView {
-    let caller = log::caller(&call);
-    let department = call.department.and_then(|id| panel.roster.with(|roster| roster.department(id).map(str::to_owned)));
+fn row(panel: Panel, call: &CallView) -> impl IntoView + use<> {
+    let caller = log::caller(call);
+    let department =
+        call.department.and_then(|id| panel.roster.with(|roster| roster.department(id).map(str::to_owned)));
     let agent = call.agent.map(|id| panel.roster.with(|roster| roster.name(id)));
     let line = [department, agent].into_iter().flatten().collect::<Vec<_>>().join(" · ");
-    let message = log::voicemail(&call).cloned();
+    let message = log::voicemail(call).cloned();
     view! {
         <li>
             <time>{clock::time(call.started_at, &panel.zone())}</time>
@@ -160,8 +163,8 @@ fn row(panel: Panel, call: CallView) -> impl IntoView {
                 <strong>{caller.clone()}</strong>
                 <span class="muted">{line}</span>
             </div>
-            <div class="today-result"><Outcome call=call/></div>
-            {message.map(|recording| view! { <Voicemail caller=caller recording=recording/> })}
+            <div class="today-result">{outcome(call)}</div>
+            {message.map(|recording| voicemail(&caller, &recording))}
         </li>
     }
 }
@@ -186,7 +189,8 @@ fn Departments() -> impl IntoView {
     let body = move || {
         let rows = rows.get();
         if rows.is_empty() {
-            return view! { <p class="empty">"You are in no department. Ask an admin to add you to one."</p> }.into_any();
+            return view! { <p class="empty">"You are in no department. Ask an admin to add you to one."</p> }
+                .into_any();
         }
         let rows = rows
             .into_iter()

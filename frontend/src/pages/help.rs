@@ -24,8 +24,8 @@ const STATES: [(Verdict, &str); 11] = [
 /// The help.
 #[component]
 pub(crate) fn Help() -> impl IntoView {
-    let states = STATES
-        .map(|(verdict, text)| view! { <div><dt><VerdictBadge verdict=verdict/></dt><dd>{text}</dd></div> });
+    let states =
+        STATES.map(|(verdict, text)| view! { <div><dt><VerdictBadge verdict=verdict/></dt><dd>{text}</dd></div> });
     let keys = shortcuts::LIST
         .map(|(letter, text)| view! { <div><dt><kbd>{shortcuts::shown(letter)}</kbd></dt><dd>{text}</dd></div> });
     view! {

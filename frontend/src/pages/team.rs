@@ -60,16 +60,16 @@ fn Row(id: AgentId) -> impl IntoView {
     let person = Memo::new(move |_| panel.roster.with(|roster| roster.people.get(&id).cloned()));
     let departments = Memo::new(move |_| panel.roster.with(|roster| departments(roster, id)));
     let verdict = Signal::derive(move || {
-        person.with(|person| presence_of(person).map_or(Verdict::Disabled, |presence| presence.effective.verdict))
+        person.with(|person| {
+            presence_of(person.as_ref()).map_or(Verdict::Disabled, |presence| presence.effective.verdict)
+        })
     });
     let since = move || person.with(|person| person.as_ref().and_then(|person| person.since));
-    let time = move || {
-        since().map_or_else(|| "–".to_owned(), |since| duration::timer(panel.now.get().since(since)))
-    };
-    let why = move || person.with(|person| presence_of(person).map(|presence| reason(panel, presence)));
+    let time = move || since().map_or_else(|| "–".to_owned(), |since| duration::timer(panel.now.get().since(since)));
+    let why = move || person.with(|person| presence_of(person.as_ref()).map(|presence| reason(panel, presence)));
     let devices = move || {
         person.with(|person| {
-            presence_of(person).map(|presence| match presence.effective.devices_ready {
+            presence_of(person.as_ref()).map(|presence| match presence.effective.devices_ready {
                 0 => "none ready".to_owned(),
                 ready => format!("{ready} ready"),
             })
@@ -95,8 +95,8 @@ fn Row(id: AgentId) -> impl IntoView {
     }
 }
 
-fn presence_of(person: &Option<Person>) -> Option<&Presence> {
-    person.as_ref()?.presence.as_ref()
+fn presence_of(person: Option<&Person>) -> Option<&Presence> {
+    person?.presence.as_ref()
 }
 
 /// `Lunch, until 14:30, set by Asha Rao in the panel`
@@ -108,11 +108,8 @@ fn reason(panel: Panel, presence: &Presence) -> String {
         Verdict::Dnd => presence.facts.dnd.as_ref(),
         Verdict::OptedOut => presence.facts.opt_out.as_ref(),
         Verdict::Away => {
-            let parts = [
-                presence.reason.clone(),
-                until(presence.until),
-                Some(set(&presence.actor.name, presence.source)),
-            ];
+            let parts =
+                [presence.reason.clone(), until(presence.until), Some(set(&presence.actor.name, presence.source))];
             return parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
         }
         Verdict::NoDevice => return "On, but nothing of theirs can ring".to_owned(),
@@ -125,8 +122,7 @@ fn reason(panel: Panel, presence: &Presence) -> String {
     };
     block
         .map(|block| {
-            let parts =
-                [block.reason.clone(), until(block.until), Some(set(&block.stamp.by.name, block.stamp.source))];
+            let parts = [block.reason.clone(), until(block.until), Some(set(&block.stamp.by.name, block.stamp.source))];
             parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
         })
         .unwrap_or_default()
@@ -149,5 +145,8 @@ fn summary(roster: &Roster) -> String {
         .values()
         .filter(|person| person.presence.as_ref().is_some_and(|presence| presence.effective.reachable_by_queue))
         .count();
-    format!("{reachable} of {} can take a call now.", duration::count(roster.people.len() as u64, "person").replace("persons", "people"))
+    format!(
+        "{reachable} of {} can take a call now.",
+        duration::count(roster.people.len() as u64, "person").replace("persons", "people")
+    )
 }

@@ -123,10 +123,7 @@ fn answer_waits_for_the_offer_of_the_sound_connection() {
     assert_eq!(feed(&mut phone, NOW, Input::AnswerPressed(OFFER)), [Output::OpenMicrophone]);
     assert_eq!(feed(&mut phone, NOW, Input::PeerOffered(uid())), [Output::SendAnswer(OFFER)]);
     assert_eq!(feed(&mut phone, NOW, Input::AnswerPressed(OFFER)), [], "a second press does nothing");
-    assert_eq!(
-        feed(&mut phone, NOW, Input::AnswerTaken(OFFER)),
-        [Output::Silence, Output::AttachMicrophone(uid())]
-    );
+    assert_eq!(feed(&mut phone, NOW, Input::AnswerTaken(OFFER)), [Output::Silence, Output::AttachMicrophone(uid())]);
 }
 
 #[test]
@@ -269,10 +266,7 @@ fn a_refused_mute_opens_the_microphone_again() {
     connected(&mut phone);
     feed(&mut phone, NOW, Input::Pressed(Press::Mute));
 
-    assert_eq!(
-        feed(&mut phone, NOW, Input::PressRefused("no".to_owned())),
-        [Output::EnableMicrophone(true)]
-    );
+    assert_eq!(feed(&mut phone, NOW, Input::PressRefused("no".to_owned())), [Output::EnableMicrophone(true)]);
 }
 
 #[test]
