@@ -18,13 +18,18 @@ use crate::config::{Config, create_data_dir};
 use crate::http::{self, HttpConfig, HttpState};
 use crate::keys::Keys;
 use crate::net::media::{self, MediaConfig, MediaHandle, ToMedia};
-use crate::net::sip;
+use crate::net::sip::{self, SipHandle};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::{demo, edge_push};
 
 /// How long running calls may go on after a request to stop, before they are ended.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// How long the far sides may take to answer the last BYEs.
+const GOODBYES: Duration = Duration::from_secs(1);
+/// Time between two looks at what is still running while the server stops.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A server that listens.
 pub struct Running {
@@ -40,6 +45,7 @@ pub struct Running {
     pub app: AppHandle,
     account: RunningApp,
     store: Store,
+    sip_handle: SipHandle,
     media: MediaHandle,
     stop_http: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -88,6 +94,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     .with_context(|| busy("browser sound", "--webrtc", config.webrtc))?;
     let webrtc = media.webrtc_addr();
 
+    let sip_handle = sip.clone();
     let telephony = Telephony { sip, sip_events, media: media.clone(), media_events };
     let account = app::start(store.clone(), telephony, &config.recordings_dir()).await?;
     let app = account.handle.clone();
@@ -107,6 +114,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         app,
         account,
         store,
+        sip_handle,
         media,
         stop_http,
         serving,
@@ -149,14 +157,27 @@ impl Running {
         self.app.drain().await;
         let calls_over = async {
             while self.app.counts().calls > 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
-        if tokio::time::timeout(drain, calls_over).await.is_err() {
-            tracing::warn!(calls = self.app.counts().calls, "calls that did not end in time are ended");
+        tokio::select! {
+            ended = tokio::time::timeout(drain, calls_over) => if ended.is_err() {
+                tracing::warn!(calls = self.app.counts().calls, "calls that did not end in time are ended");
+            },
+            // Asked a second time: now, not when the last caller is done.
+            () = stop_requested() => tracing::warn!(calls = self.app.counts().calls, "running calls are ended"),
         }
         self.stop_http.send_replace(true);
         self.account.stop().await;
+        // The last BYEs are repeated until they are answered, but not for long.
+        let goodbyes = async {
+            while self.sip_handle.stats().dialogs > 0 {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(GOODBYES, goodbyes).await.is_err() {
+            tracing::debug!("some far sides did not answer the last BYE");
+        }
         self.media.send(ToMedia::Shutdown);
         if self.serving.await.is_err() {
             tracing::error!("the HTTP side had failed");

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::say;
 
 /// How long a program may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(40);
 /// How often a program is looked after.
 const LOOK: Duration = Duration::from_millis(100);
 

@@ -195,7 +195,7 @@ impl Engine {
         match target {
             Target::Department(id) => {
                 let department = self.departments.get(&id).ok_or(EngineError::UnknownDepartment)?;
-                line.enter(department);
+                line.enter(department, now);
                 line.chain.clone_from(&department.fallback);
                 self.outputs.push_back(Output::Entered { call, department: id });
             }
@@ -398,7 +398,7 @@ impl Engine {
         let decision = self.decide(now, call, candidates, None, Then::Wait);
         if let Some(line) = self.lines.get_mut(&call) {
             line.open = decision;
-            line.state = LineState::Waiting { until: line.arrived_at.max(now) + u64::from(longest) * 1_000 };
+            line.state = LineState::Waiting { until: line.entered_at + u64::from(longest) * 1_000 };
         }
         self.outputs.push_back(Output::Waiting { call, department });
     }
@@ -418,7 +418,7 @@ impl Engine {
                 let Some(next) = next else { return false };
                 self.decide(now, call, candidates, None, Then::Department);
                 if let (Some(line), Some(department)) = (self.lines.get_mut(&call), self.departments.get(&next)) {
-                    line.enter(department);
+                    line.enter(department, now);
                     line.state = LineState::Choosing;
                     self.outputs.push_back(Output::Entered { call, department: next });
                 }

@@ -56,6 +56,8 @@ pub(crate) struct Line {
     /// Rises with each arrival: the order of the line.
     pub(crate) place: u64,
     pub(crate) arrived_at: Millis,
+    /// When it joined the present department's line: the longest wait counts from there.
+    pub(crate) entered_at: Millis,
     pub(crate) target: Target,
     pub(crate) tried: BTreeMap<AgentId, Tried>,
     pub(crate) chain: Vec<Fallback>,
@@ -74,6 +76,7 @@ impl Line {
             state: LineState::Choosing,
             place,
             arrived_at: now,
+            entered_at: now,
             target,
             tried: BTreeMap::new(),
             chain: Vec::new(),
@@ -90,7 +93,8 @@ impl Line {
     }
 
     /// Joins the line of another department: everybody there may be tried.
-    pub(crate) fn enter(&mut self, department: &Department) {
+    pub(crate) fn enter(&mut self, department: &Department, now: Millis) {
+        self.entered_at = now;
         self.target = Target::Department(department.id);
         self.visited.insert(department.id);
         self.tried.clear();

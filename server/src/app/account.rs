@@ -346,7 +346,8 @@ impl Account {
                 })));
             }
             Effect::Note { call: Some(call), text } => tracing::info!(call.id = %call, "{text}"),
-            Effect::Note { call: None, text } => tracing::info!("{text}"),
+            // Strangers cause these; at the default level they would fill the log.
+            Effect::Note { call: None, text } => tracing::debug!("{text}"),
             Effect::PresenceChanged(_) | Effect::Timeout(_) => {}
         }
     }

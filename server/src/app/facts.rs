@@ -67,6 +67,10 @@ pub(super) fn decide(facts: &AgentFacts, write: &PresenceWrite, now: Millis, epo
         )
         .with("current", json!({ "state": facts.toggle.state, "version": facts.version })));
     }
+    if write.intent.as_ref() == Some(&facts.intent) && write.change.state == facts.toggle.state {
+        // The same toggle again, by a caller who missed the answer: it is in force.
+        return Ok(Decided { facts: facts.clone(), changed: Vec::new() });
+    }
     let intent = next_intent(facts, write.intent.as_ref())?;
     if write.change.apply == Apply::AfterCall {
         return Err(Problem::new(ProblemCode::InvalidField, "Only apply \"now\" is offered. Nothing was changed.")
@@ -144,6 +148,17 @@ mod tests {
         }
         let concurrent = PresenceWrite { intent: Some(intent(5, "c")), ..write(Toggle::On) };
         assert_eq!(decide(&facts, &concurrent, NOW, 1).unwrap().facts.toggle.state, Toggle::On);
+    }
+
+    #[test]
+    fn a_toggle_repeated_after_a_lost_answer_is_told_that_it_holds() {
+        let sent = PresenceWrite { intent: Some(intent(5, "b")), ..write(Toggle::Away) };
+        let facts = decide(&initial(Millis(0), 1), &sent, NOW, 1).unwrap().facts;
+
+        let again = decide(&facts, &sent, NOW + 1, 1).unwrap();
+
+        assert!(again.changed.is_empty());
+        assert_eq!(again.facts, facts);
     }
 
     #[test]

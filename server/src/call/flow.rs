@@ -14,6 +14,11 @@ use super::{CallCenter, Effect};
 /// Time between two digits of an extension, in milliseconds.
 const INTER_DIGIT_MS: u64 = 1_500;
 
+/// Nodes a call may enter before its flow is taken for a circle.
+const MOST_HOPS: u32 = 100;
+/// How much longer than its length a prompt may take, in milliseconds.
+const PROMPT_SLACK_MS: u64 = 5_000;
+
 /// Where a call is in its flow.
 #[derive(Clone, Debug)]
 pub(super) struct FlowRun {
@@ -24,6 +29,8 @@ pub(super) struct FlowRun {
     digits: String,
     /// Node after the department or person in hand.
     next: Option<String>,
+    /// Nodes entered so far.
+    hops: u32,
 }
 
 impl CallCenter {
@@ -41,6 +48,7 @@ impl CallCenter {
                 plays: 0,
                 digits: String::new(),
                 next: None,
+                hops: 0,
             });
         }
         self.enter_node(now, id, Some(start));
@@ -62,6 +70,10 @@ impl CallCenter {
             call.view.state = CallState::Flow;
             call.deadline = None;
             if let Some(run) = call.flow.as_mut() {
+                run.hops += 1;
+                if run.hops > MOST_HOPS {
+                    return self.hang_up(now, id, EndedBy::System, 480);
+                }
                 run.node = name;
                 run.plays = 0;
                 run.digits.clear();
@@ -105,13 +117,15 @@ impl CallCenter {
             self.push(Effect::Note { call: Some(id), text: format!("no prompt {name:?}") });
             return self.play_finished(now, id);
         };
-        self.play(id, clip);
+        self.play(now, id, clip);
     }
 
-    pub(super) fn play(&mut self, id: CallId, clip: std::sync::Arc<cordboard_media::Clip>) {
+    pub(super) fn play(&mut self, now: Millis, id: CallId, clip: std::sync::Arc<cordboard_media::Clip>) {
         let play = self.next_play();
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.play = Some(play);
+        // A far side that nothing can be sent to never hears the end.
+        call.deadline = Some(now + clip.ms() + PROMPT_SLACK_MS);
         let leg = call.caller.leg;
         self.media(Media::Hear { leg, source: Source::Clip { clip, play } });
     }
@@ -119,9 +133,10 @@ impl CallCenter {
     pub(super) fn play_finished(&mut self, now: Millis, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.play = None;
+        call.deadline = None;
         match &call.phase {
             Phase::Flow => self.prompt_finished(now, id),
-            Phase::Voicemail(VoicemailStep::Greeting) => self.play_beep(id),
+            Phase::Voicemail(VoicemailStep::Greeting) => self.play_beep(now, id),
             Phase::Voicemail(VoicemailStep::Beep) => self.start_recording(now, id),
             Phase::Farewell => self.hang_up(now, id, EndedBy::System, 480),
             Phase::Voicemail(VoicemailStep::Recording(_))
@@ -241,6 +256,12 @@ impl CallCenter {
             call.play = None;
             call.queued_at = Some(now);
         }
-        self.route(now, Routing::CallArrived { call: id, target, row });
+        if self.try_route(now, Routing::CallArrived { call: id, target, row }).is_err() {
+            // The engine never had it, so there is nothing to take back from it.
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.phase = Phase::Flow;
+            }
+            self.hang_up(now, id, EndedBy::System, 480);
+        }
     }
 }

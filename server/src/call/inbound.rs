@@ -23,8 +23,8 @@ impl CallCenter {
     pub(super) fn sip_event(&mut self, now: Millis, event: SipEvent) {
         match event {
             SipEvent::Incoming(incoming) => self.incoming(now, &incoming),
-            SipEvent::Cancelled { dialog } => self.caller_left(now, dialog, EndedBy::Caller),
-            SipEvent::Confirmed { dialog, sdp } => self.confirmed(dialog, sdp.as_deref()),
+            SipEvent::Cancelled { dialog } => self.cancelled(now, dialog),
+            SipEvent::Confirmed { dialog, sdp } => self.confirmed(now, dialog, sdp.as_deref()),
             SipEvent::Reinvite { dialog, sdp } => self.reinvite(dialog, sdp.as_deref()),
             SipEvent::Info { dialog, content_type, body } => {
                 if let (Some(Owner::Caller(call)), Some(digit)) =
@@ -52,6 +52,17 @@ impl CallCenter {
         }
     }
 
+    /// The caller gave up before our 200 left: whatever was decided meanwhile, nobody has talked.
+    fn cancelled(&mut self, now: Millis, dialog: cordboard_sip::DialogId) {
+        let Some(Owner::Caller(id)) = self.dialogs.get(&dialog).copied() else { return };
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.caller.accepted = false;
+            call.view.answered_at = None;
+            call.view.result = None;
+        }
+        self.caller_left(now, dialog, EndedBy::Caller);
+    }
+
     fn caller_left(&mut self, now: Millis, dialog: cordboard_sip::DialogId, by: EndedBy) {
         let Some(Owner::Caller(id)) = self.dialogs.get(&dialog).copied() else { return };
         if let Some(call) = self.calls.get_mut(&id) {
@@ -67,7 +78,8 @@ impl CallCenter {
         let reject = |status| Sip::Reject { dialog: incoming.dialog, status, retry_after: None, reason: None };
         let Some(trunk) = self.trunk_of(incoming).cloned() else {
             // A stranger costs one response and no row of the log.
-            self.push(Effect::Note { call: None, text: "refused an INVITE from an unknown address".to_owned() });
+            let text = format!("refused an INVITE from the unknown address {}", incoming.source);
+            self.push(Effect::Note { call: None, text });
             return self.sip(reject(403));
         };
         let number = incoming.request_uri.user().and_then(|user| E164::from_sip_user(&user).ok());
@@ -91,10 +103,15 @@ impl CallCenter {
                 accepted: false,
                 ringing: false,
                 gone: false,
+                sdp_version: 0,
             },
             desks: std::collections::BTreeMap::new(),
             offer: None,
             desk: None,
+            won: None,
+            answered_by: None,
+            joined_at: None,
+            talked_ms: 0,
             muted: false,
             deadline: None,
             flow: None,
@@ -219,13 +236,13 @@ impl CallCenter {
             return;
         }
         let Some(local) = call.caller.local else { return };
-        let session = call.rev;
+        let (session, version) = call.caller.next_description();
         let sdp = match &call.caller.offer {
-            Some(offer) => match sdp::answer(offer, local, session, 1, &CODECS) {
+            Some(offer) => match sdp::answer(offer, local, session, version, &CODECS) {
                 Ok((answer, _)) => answer,
                 Err(_) => return,
             },
-            None => sdp::offer(local, session, 1, &CODECS, SdpDirection::SendRecv),
+            None => sdp::offer(local, session, version, &CODECS, SdpDirection::SendRecv),
         };
         call.caller.accepted = true;
         call.view.sip_status = Some(200);
@@ -234,16 +251,21 @@ impl CallCenter {
     }
 
     /// The ACK to a 200 that carried our offer brings their answer.
-    fn confirmed(&mut self, dialog: cordboard_sip::DialogId, answer: Option<&[u8]>) {
+    fn confirmed(&mut self, now: Millis, dialog: cordboard_sip::DialogId, answer: Option<&[u8]>) {
         let Some(Owner::Caller(id)) = self.dialogs.get(&dialog).copied() else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(answer) = answer.and_then(|bytes| SessionDescription::parse(bytes).ok()) else { return };
         let Some(local) = call.caller.local else { return };
         let ours = sdp::offer(local, 1, 1, &CODECS, SdpDirection::SendRecv);
-        if let Ok(audio) = sdp::accept_answer(&ours, &answer) {
+        let audio = answer
+            .and_then(|bytes| SessionDescription::parse(bytes).ok())
+            .and_then(|answer| sdp::accept_answer(&ours, &answer).ok());
+        if let Some(audio) = audio {
             let (leg, params) = (call.caller.leg, rtp_params(&audio));
             call.caller.audio = Some(audio);
             self.media(Media::UpdateRtp { leg, params });
+        } else if call.caller.audio.is_none() {
+            // We made the offer and got nothing that could be spoken: RFC 3261 §13.2.2.4 leaves only BYE.
+            self.hang_up(now, id, EndedBy::System, 488);
         }
     }
 
@@ -253,15 +275,18 @@ impl CallCenter {
         let Some(Owner::Caller(id)) = owner else {
             return self.sip(Sip::RejectOffer { dialog, status: 488 });
         };
-        let Some(local) = self.calls.get(&id).and_then(|call| call.caller.local) else {
+        let described =
+            self.calls.get_mut(&id).and_then(|call| Some((call.caller.local?, call.caller.next_description())));
+        let Some((local, (session, version))) = described else {
             return self.sip(Sip::RejectOffer { dialog, status: 500 });
         };
         let Some(theirs) = theirs else {
-            let sdp = sdp::offer(local, 1, 2, &CODECS, SdpDirection::SendRecv).to_bytes();
+            let sdp = sdp::offer(local, session, version, &CODECS, SdpDirection::SendRecv).to_bytes();
             return self.sip(Sip::AnswerOffer { dialog, sdp });
         };
-        let negotiated =
-            SessionDescription::parse(theirs).ok().and_then(|offer| sdp::answer(&offer, local, 1, 2, &CODECS).ok());
+        let negotiated = SessionDescription::parse(theirs)
+            .ok()
+            .and_then(|offer| sdp::answer(&offer, local, session, version, &CODECS).ok());
         let Some((answer, audio)) = negotiated else {
             return self.sip(Sip::RejectOffer { dialog, status: 488 });
         };

@@ -15,6 +15,8 @@ use super::{CallCenter, Effect, ReplyTo, SocketId};
 const LONGEST_NOTE: usize = 2_000;
 /// Most keys sent at once.
 const MOST_DIGITS: usize = 32;
+/// For so long after an answer another tab's sound offer is taken for one that was on its way, in milliseconds.
+const SETTLING_MS: u64 = 2_000;
 /// Longest SDP of a browser, in bytes.
 const LONGEST_SDP: usize = 32_768;
 
@@ -64,7 +66,11 @@ impl CallCenter {
     }
 
     fn own_offer(&self, agent: AgentId, offer: OfferId) -> Result<CallId, Problem> {
-        self.offers.get(&offer).filter(|it| it.agent == agent).map(|it| it.call).ok_or_else(offer_ended)
+        if let Some(ringing) = self.offers.get(&offer) {
+            return if ringing.agent == agent { Ok(ringing.call) } else { Err(offer_ended()) };
+        }
+        let won = self.calls.values().any(|call| call.won == Some(offer) && call.view.agent == Some(agent));
+        Err(if won { answered_elsewhere() } else { offer_ended() })
     }
 
     fn ring_confirmed(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
@@ -94,22 +100,39 @@ impl CallCenter {
         if !rings_here && !connected {
             return Err(call_ended());
         }
+        if connected {
+            self.move_sound(now, id, socket)?;
+        }
         let leg = self.desk_leg_for(now, id, socket).ok_or_else(call_ended)?;
-        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
-        if connected && call.desk != Some(socket) {
-            // The call's sound moves here: from a reloaded page, another tab or another computer.
-            call.desk = Some(socket);
-            self.drop_desks(id, Some(socket));
+        let desk = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)).ok_or_else(call_ended)?;
+        if desk.reply.is_some() {
+            let detail = "The last sound offer of this tab has not been answered yet.";
+            return Err(Problem::new(ProblemCode::StillRunning, detail));
         }
-        let waiting = self
-            .calls
-            .get_mut(&id)
-            .and_then(|call| call.desks.get_mut(&socket))
-            .and_then(|desk| desk.reply.replace(reply));
-        if let Some(to) = waiting {
-            self.push(Effect::Reply { to, result: Err(call_ended()) });
-        }
+        desk.reply = Some(reply);
         self.media(Media::PeerOffer { leg, sdp });
+        Ok(())
+    }
+
+    /// The call's sound moves to this tab: from a reloaded page, another tab or another computer. The caller hears music
+    /// until it is up; if it never is, the call goes back to the head of the line.
+    fn move_sound(&mut self, now: Millis, id: CallId, socket: SocketId) -> Result<(), Problem> {
+        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
+        if call.desk == Some(socket) {
+            return Ok(());
+        }
+        let held_elsewhere = call.desk.is_some_and(|desk| self.sockets.contains_key(&desk));
+        let just_answered = call.joined_at.is_some_and(|at| now.since(at) < SETTLING_MS);
+        if held_elsewhere && (call.phase == Phase::Connecting || just_answered) {
+            // Sent while it rang, and overtaken by the Answer of another tab: no wish to move anything.
+            return Err(answered_elsewhere());
+        }
+        call.desk = Some(socket);
+        call.deadline.get_or_insert(now + super::REJOIN_MS);
+        let (leg, clip) = (call.caller.leg, self.sounds.music.clone());
+        self.media(Media::Hear { leg, source: Source::Loop { clip } });
+        self.drop_desks(id, Some(socket));
+        self.show(id);
         Ok(())
     }
 
@@ -206,6 +229,10 @@ fn offer_ended() -> Problem {
     Problem::new(ProblemCode::OfferEnded, "This call does not ring here any more.")
 }
 
+fn answered_elsewhere() -> Problem {
+    Problem::new(ProblemCode::AnsweredElsewhere, "This call was answered in another tab.")
+}
+
 fn socket_closed() -> Problem {
     Problem::new(ProblemCode::InvalidRequest, "This connection has not said hello.")
 }
@@ -213,9 +240,7 @@ fn socket_closed() -> Problem {
 fn engine_problem(error: EngineError) -> Problem {
     match error {
         EngineError::OfferEnded | EngineError::UnknownCall => offer_ended(),
-        EngineError::AnsweredElsewhere => {
-            Problem::new(ProblemCode::AnsweredElsewhere, "Somebody else has answered this call.")
-        }
+        EngineError::AnsweredElsewhere => answered_elsewhere(),
         EngineError::UnknownAgent | EngineError::UnknownDepartment => {
             Problem::new(ProblemCode::NotFound, "No such person or department.")
         }

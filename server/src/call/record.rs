@@ -36,6 +36,16 @@ pub(super) struct CallerLeg {
     pub(super) ringing: bool,
     /// The far side hung up, or we did.
     pub(super) gone: bool,
+    /// Rises with each description we send (RFC 3264 §8).
+    pub(super) sdp_version: u64,
+}
+
+impl CallerLeg {
+    /// Session id and version of the next description: the id stays, the version rises (RFC 3264 §8).
+    pub(super) fn next_description(&mut self) -> (u64, u64) {
+        self.sdp_version += 1;
+        (u64::try_from(self.leg.0.as_u128() >> 66).unwrap_or(1), self.sdp_version)
+    }
 }
 
 /// A browser's side: the tab that sent `rtc.offer`.
@@ -92,6 +102,14 @@ pub(super) struct Call {
     pub(super) offer: Option<OfferId>,
     /// The tab that answered.
     pub(super) desk: Option<SocketId>,
+    /// The offer that won, for tabs that come too late.
+    pub(super) won: Option<OfferId>,
+    /// Who answered last.
+    pub(super) answered_by: Option<AgentId>,
+    /// When the present conversation began.
+    pub(super) joined_at: Option<Millis>,
+    /// Talk of conversations before the present one, in milliseconds.
+    pub(super) talked_ms: u64,
     pub(super) muted: bool,
     pub(super) deadline: Option<Millis>,
     pub(super) flow: Option<FlowRun>,
@@ -124,8 +142,11 @@ impl Call {
     /// The call with the state of its sound, as a panel shows it.
     pub(super) fn live(&self) -> LiveCall {
         let from = &self.view.from;
+        let mut call = self.view.clone();
+        // A message that is still being spoken cannot be played.
+        call.recordings.retain(|recording| !recording.sha256.is_empty());
         LiveCall {
-            call: self.view.clone(),
+            call,
             media: self.media_state(),
             muted: self.muted,
             peer: from.name.clone().unwrap_or_else(|| from.number.clone()),
@@ -214,7 +235,7 @@ impl CallCenter {
         }
         self.close_legs(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        close_view(&mut call.view, &phase, now, call.queued_at);
+        close_view(call, &phase, now);
         let waits_for_file = call.open_recordings > 0;
         self.publish(id);
         if !waits_for_file {
@@ -226,6 +247,7 @@ impl CallCenter {
     pub(super) fn file(&mut self, id: CallId) {
         let Some(mut call) = self.calls.remove(&id) else { return };
         let view = &mut call.view;
+        view.recordings.retain(|recording| !recording.sha256.is_empty());
         if view.result == Some(CallResult::Voicemail) && !view.recordings.iter().any(|it| it.ms >= SHORTEST_MESSAGE_MS)
         {
             view.result = Some(CallResult::Missed);
@@ -291,12 +313,16 @@ impl CallCenter {
 }
 
 /// Fills in what is known at the end.
-fn close_view(view: &mut CallView, phase: &Phase, now: Millis, queued_at: Option<Millis>) {
+fn close_view(call: &mut Call, phase: &Phase, now: Millis) {
+    let queued_at = call.queued_at;
+    let talk_ms = call.talked_ms + call.joined_at.map_or(0, |at| now.since(at));
+    let view = &mut call.view;
     view.state = CallState::Ended;
     view.ended_at = Some(now);
-    if let Some(answered_at) = view.answered_at {
+    if view.answered_at.is_some() {
         view.result = Some(CallResult::Answered);
-        view.talk_ms = now.since(answered_at);
+        view.agent = view.agent.or(call.answered_by);
+        view.talk_ms = talk_ms;
         view.cause = None;
         return;
     }

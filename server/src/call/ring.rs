@@ -143,10 +143,14 @@ impl CallCenter {
         call.offer = None;
         call.phase = Phase::Connecting;
         call.deadline = Some(now + SOUND_WAIT_MS);
+        call.won = Some(offer);
+        call.joined_at = Some(now);
         call.view.state = CallState::Connected;
         call.view.agent = Some(agent);
-        call.view.answered_at = Some(now);
-        call.view.waited_ms = now.since(call.queued_at.unwrap_or(call.view.started_at));
+        if call.view.answered_at.is_none() {
+            call.view.answered_at = Some(now);
+            call.view.waited_ms = now.since(call.queued_at.unwrap_or(call.view.started_at));
+        }
         call.view.cause = None;
         let desk = call.desk;
         self.drop_desks(id, desk);
@@ -165,6 +169,7 @@ impl CallCenter {
         let Some(desk) = call.desk_leg().filter(|desk| desk.up).map(|desk| desk.leg) else { return };
         call.phase = Phase::Connected;
         call.deadline = None;
+        call.answered_by = call.view.agent;
         let (caller, held, muted) = (call.caller.leg, call.view.state == CallState::Held, call.muted);
         let (to_caller, to_desk) = if held {
             (Source::Loop { clip: self.sounds.music.clone() }, Source::Silence)
@@ -218,6 +223,8 @@ impl CallCenter {
     pub(super) fn call_timeout(&mut self, now: Millis, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         match call.phase {
+            // A prompt that could not be sent to its end is over all the same.
+            Phase::Flow | Phase::Voicemail(_) | Phase::Farewell if call.play.is_some() => self.play_finished(now, id),
             Phase::Flow => self.menu_timeout(now, id),
             // The person who answered has no sound: back to the head of the line.
             Phase::Connecting | Phase::Connected => self.return_to_line(now, id),
@@ -229,11 +236,18 @@ impl CallCenter {
         self.drop_desks(id, None);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let agent = call.view.agent.take();
+        let joined_at = call.joined_at.take();
+        if call.phase == Phase::Connected {
+            call.talked_ms += joined_at.map_or(0, |at| now.since(at));
+        } else if call.answered_by.is_none() {
+            // Nobody has been heard yet: the answer is undone.
+            call.view.answered_at = None;
+        }
         call.phase = Phase::Routing;
         call.desk = None;
+        call.won = None;
         call.muted = false;
         call.view.state = CallState::Waiting;
-        call.view.answered_at = None;
         let live = call.live();
         let (leg, clip) = (call.caller.leg, self.sounds.music.clone());
         self.media(Media::Hear { leg, source: Source::Loop { clip } });

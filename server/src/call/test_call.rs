@@ -19,7 +19,7 @@ const CALLER: &str = "+442079460100";
 /// A test call rings at most so long, in milliseconds.
 const RING_MS: u64 = 120_000;
 /// A test call talks at most so long, in milliseconds.
-const TALK_MS: u64 = 60_000;
+const TALK_MS: u64 = 180_000;
 
 /// The calling side.
 #[derive(Debug)]

@@ -332,6 +332,119 @@ fn a_test_call_is_an_invite_of_our_own_and_is_answered_with_its_call() {
     ));
 }
 
+#[test]
+fn sound_that_moves_and_never_comes_up_sends_the_caller_back_to_the_line() {
+    let mut floor = Floor::new();
+    let call = floor.talk_to_asha(SUPPORT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    floor.now = floor.now + 60_000;
+    floor.sign_in(SocketId(9), ASHA);
+    floor.sign_in(SocketId(2), RIYA);
+
+    floor.client(SocketId(9), ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned() }).unwrap();
+    assert!(matches!(floor.hears(call.leg), Some(Source::Loop { .. })), "the caller hears music meanwhile");
+    floor.now = floor.now + 30_000;
+    floor.feed(Input::Timeout);
+
+    assert!(floor.ring_of(RIYA).is_some());
+}
+
+#[test]
+fn a_sound_offer_that_was_on_its_way_does_not_take_a_call_answered_elsewhere() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(9), ASHA);
+    let call = floor.talk_to_asha(DIRECT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    let before = floor.hears(call.leg);
+
+    let late = floor.client(SocketId(9), ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned() });
+
+    assert_eq!(late.unwrap_err().code(), Some(ProblemCode::AnsweredElsewhere));
+    assert_eq!(floor.hears(call.leg), before);
+    let second = floor.client(SocketId(9), ClientMessage::Answer { offer: ring.offer }).unwrap_err();
+    assert_eq!(second.code(), Some(ProblemCode::AnsweredElsewhere), "one call, one tab");
+}
+
+#[test]
+fn a_cancel_that_beats_our_200_is_no_answered_call() {
+    let mut floor = Floor::new();
+    let call = floor.talk_to_asha(DIRECT);
+    floor.feed(Input::Sip(SipEvent::Cancelled { dialog: call.dialog }));
+    let view = floor.last_view();
+    assert_eq!((view.result, view.answered_at, view.sip_status), (Some(CallResult::Missed), None, Some(487)));
+}
+
+#[test]
+fn a_conversation_that_lost_its_sound_stays_an_answered_call() {
+    let mut floor = Floor::new();
+    let call = floor.talk_to_asha(DIRECT);
+    let desk = floor.desk(call.leg);
+    floor.now = floor.now + 60_000;
+    floor.feed(Input::Media(FromMedia::Event(MediaEvent::PeerLost { leg: desk })));
+    floor.now = floor.now + 30_000;
+    floor.feed(Input::Timeout);
+    floor.now = floor.now + 5_000;
+    floor.feed(Input::Sip(SipEvent::Ended { dialog: call.dialog, cause: EndCause::RemoteBye }));
+    let view = floor.logged().unwrap();
+    assert_eq!((view.result, view.agent, view.talk_ms), (Some(CallResult::Answered), Some(ASHA), 90_000));
+}
+
+#[test]
+fn a_wrong_key_plays_the_menu_again_to_its_end() {
+    let mut floor = Floor::new();
+    let call = floor.call_in(MAIN);
+    floor.finish_play(call.leg);
+    floor.now = floor.now + 4_000;
+    floor.digit(call.leg, '9');
+    floor.now = floor.now + 1_500;
+    floor.feed(Input::Timeout);
+    assert!(floor.decisions().is_empty(), "the wait for a key begins after the prompt");
+}
+
+#[test]
+fn a_prompt_that_cannot_be_sent_ends_by_its_length() {
+    let mut floor = Floor::new();
+    floor.call_in(SUPPORT);
+    for _ in 0..2 {
+        floor.now = floor.now + 6_000;
+        floor.feed(Input::Timeout);
+    }
+    assert!(floor.recording().is_some(), "greeting and beep are over although nothing said so");
+}
+
+#[test]
+fn our_offer_without_a_usable_answer_ends_the_call() {
+    let mut floor = Floor::new();
+    floor.invite("127.0.0.1:5070", SUPPORT, None);
+    let call = floor.opened();
+    floor.feed(Input::Sip(SipEvent::Confirmed { dialog: call.dialog, sdp: None }));
+    assert!(floor.commanded(|it| matches!(it, Sip::HangUp { .. })).is_some());
+    assert_eq!(floor.center.active_calls(), 0);
+}
+
+#[test]
+fn each_description_of_a_session_keeps_its_id_and_raises_its_version() {
+    let mut floor = Floor::new();
+    let call = floor.talk_to_asha(DIRECT);
+    let origin = |sdp: &[u8]| {
+        let text = String::from_utf8(sdp.to_vec()).unwrap();
+        let line = text.lines().find(|line| line.starts_with("o=")).unwrap().to_owned();
+        let mut words = line.split(' ').skip(1).map(|word| word.parse::<u64>().unwrap());
+        (words.next().unwrap(), words.next().unwrap())
+    };
+    let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else {
+        panic!("no 200")
+    };
+    let (session, version) = origin(&sdp);
+    for change in 1..=2 {
+        floor.feed(Input::Sip(SipEvent::Reinvite { dialog: call.dialog, sdp: Some(offer()) }));
+        let Some(Sip::AnswerOffer { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::AnswerOffer { .. })) else {
+            panic!("no answer")
+        };
+        assert_eq!(origin(&sdp), (session, version + change));
+    }
+}
+
 struct CallIn {
     dialog: DialogId,
     leg: LegId,
@@ -438,6 +551,25 @@ impl Floor {
     fn call_in(&mut self, to: &str) -> CallIn {
         self.invite("127.0.0.1:5070", to, Some(offer()));
         self.opened()
+    }
+
+    /// Asha is signed in at socket 1, has answered, and both hear each other.
+    fn talk_to_asha(&mut self, number: &str) -> CallIn {
+        self.sign_in(SocketId(1), ASHA);
+        let call = self.call_in(number);
+        let ring = self.ring_of(ASHA).unwrap();
+        self.client(SocketId(1), ClientMessage::RingAck { offer: ring.offer }).unwrap();
+        self.browser_up(SocketId(1), ring.call);
+        self.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap();
+        call
+    }
+
+    /// The browser's leg this caller hears.
+    fn desk(&self, caller: LegId) -> LegId {
+        match self.hears(caller) {
+            Some(Source::Leg(desk)) => desk,
+            other => panic!("hears {other:?}"),
+        }
     }
 
     fn browser_up(&mut self, socket: SocketId, call: CallId) -> LegId {

@@ -28,12 +28,12 @@ impl CallCenter {
         self.play_prompt(now, id, &greeting);
     }
 
-    pub(super) fn play_beep(&mut self, id: CallId) {
+    pub(super) fn play_beep(&mut self, now: Millis, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.phase = Phase::Voicemail(VoicemailStep::Beep);
         }
         let clip = self.sounds.beep.clone();
-        self.play(id, clip);
+        self.play(now, id, clip);
     }
 
     pub(super) fn start_recording(&mut self, now: Millis, id: CallId) {
@@ -46,10 +46,18 @@ impl CallCenter {
             .map_or(DEFAULT_SECONDS, |mailbox| mailbox.seconds);
         call.phase = Phase::Voicemail(VoicemailStep::Recording(recording));
         call.open_recordings += 1;
+        // Named before it exists, so that a crash in the middle leaves a trace of it.
+        call.view.recordings.push(RecordingView {
+            id: recording,
+            kind: RecordingKind::Voicemail,
+            ms: 0,
+            sha256: String::new(),
+        });
         let leg = call.caller.leg;
         self.recordings.insert(recording, id);
         self.media(Media::Hear { leg, source: Source::Silence });
         self.media(Media::Record { leg, recording, max_ms: seconds * 1_000, silence_ms: Some(SILENCE_MS) });
+        self.publish(id);
     }
 
     pub(super) fn record_finished(&mut self, now: Millis, recording: RecordingId, why: RecordEnd) {
@@ -84,6 +92,7 @@ impl CallCenter {
             RecordingMade { id: recording, call: id, kind, mailbox, path, ms, bytes, sha256: sha256.clone(), at: now };
         self.push(Effect::SaveRecording(Box::new(made)));
         if let Some(call) = self.calls.get_mut(&id) {
+            call.view.recordings.retain(|it| it.id != recording);
             call.view.recordings.push(RecordingView { id: recording, kind, ms, sha256 });
         }
         self.recording_closed(id);

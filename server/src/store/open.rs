@@ -10,8 +10,8 @@ use sqlx::{AssertSqlSafe, SqlitePool};
 
 use super::{Store, StoreError};
 
-/// How long a statement waits for a lock before it fails.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long a writer waits for another process; then its caller is told, within two seconds.
+const BUSY: Duration = Duration::from_millis(1_500);
 /// How long a query waits for a free connection. A toggle must be refused within two seconds when the disk is stuck.
 const ACQUIRE: Duration = Duration::from_secs(2);
 /// Connections that read.
@@ -66,7 +66,7 @@ impl Store {
 }
 
 async fn check_settings(pool: &SqlitePool) -> Result<(), StoreError> {
-    let integer = [("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "5000")];
+    let integer = [("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "1500")];
     for (setting, wanted) in integer {
         let found: i64 = sqlx::query_scalar(AssertSqlSafe(format!("PRAGMA {setting}"))).fetch_one(pool).await?;
         if found.to_string() != wanted {

@@ -128,6 +128,22 @@ fn a_wait_ends_with_the_fallback() {
 }
 
 #[test]
+fn a_wait_counts_from_joining_the_line_not_from_the_last_ring() {
+    let mut desk = Desk::new();
+    desk.toggle(NOW, DEV, Toggle::Away);
+    let talking = [desk.call(NOW, Target::Department(SUPPORT)), desk.call(NOW, Target::Department(SUPPORT))];
+    talking.iter().for_each(|call| desk.answer(NOW, *call));
+    let waiting = desk.call(NOW, Target::Department(SUPPORT));
+    desk.feed(NOW + 200_000, Input::CallEnded(talking[0]));
+    let (offer, _) = desk.ringing(waiting).unwrap();
+    desk.feed(NOW + 200_000, Input::OfferDeclined(offer));
+
+    let outputs = desk.feed(NOW + 300_000, Input::Timeout);
+
+    assert!(outputs.iter().any(|it| matches!(it, Output::Exhausted { call, .. } if *call == waiting)));
+}
+
+#[test]
 fn a_fallback_department_is_tried_once_and_then_the_first_ones_box() {
     let mut desk = Desk::new();
     for agent in [ASHA, RIYA, DEV] {
