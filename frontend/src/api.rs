@@ -2,7 +2,7 @@
 
 use cordboard_shared::agent::Presence;
 use cordboard_shared::api::calls::CallPage;
-use cordboard_shared::api::presence::{INTENT_HEADER, PresenceWritten};
+use cordboard_shared::api::presence::INTENT_HEADER;
 use cordboard_shared::api::session::{SessionView, SignIn};
 use cordboard_shared::api::test_call::{PlaceTestCall, TestCallPlaced};
 use cordboard_shared::decision::CallDecisions;
@@ -12,6 +12,7 @@ use cordboard_shared::{Problem, ProblemCode};
 use gloo_net::http::{Request, Response};
 use serde::de::DeserializeOwned;
 
+use cordboard_frontend::decode;
 use cordboard_frontend::model::switch::Intent;
 
 /// Why a request did not do what it was for.
@@ -85,7 +86,8 @@ pub(crate) async fn set_presence(agent: AgentId, intent: &Intent, device: &str) 
         .header("idempotency-key", &intent.key)
         .header(INTENT_HEADER, &format!("{};{device}", intent.n))
         .json(&intent.change);
-    read::<PresenceWritten>(send(request).await).await.map(|written| written.presence)
+    // What the change did besides is known from the presence itself.
+    read(send(request).await).await
 }
 
 /// `POST /core/test-calls`
@@ -100,7 +102,8 @@ async fn send(request: Result<Request, gloo_net::Error>) -> Result<Response, glo
 async fn read<T: DeserializeOwned>(answer: Result<Response, gloo_net::Error>) -> Result<T, ApiError> {
     let answer = checked(answer).await?;
     let status = answer.status();
-    answer.json().await.map_err(|_| ApiError::Unreadable(status))
+    let text = answer.text().await.map_err(|_| ApiError::Offline)?;
+    decode::from_str(&text).map_err(|_| ApiError::Unreadable(status))
 }
 
 async fn done(answer: Result<Response, gloo_net::Error>) -> Result<(), ApiError> {
@@ -113,8 +116,7 @@ async fn checked(answer: Result<Response, gloo_net::Error>) -> Result<Response, 
         return Ok(answer);
     }
     let status = answer.status();
-    Err(answer
-        .json::<Problem>()
-        .await
-        .map_or(ApiError::Unreadable(status), |problem| ApiError::Refused(Box::new(problem))))
+    let text = answer.text().await.unwrap_or_default();
+    let refused = |problem| ApiError::Refused(Box::new(problem));
+    Err(decode::problem(&text).map_or(ApiError::Unreadable(status), refused))
 }

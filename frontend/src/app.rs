@@ -1,13 +1,11 @@
 //! Mounts the panel: contexts, the one route table, and what runs as long as the page.
 
+use cordboard_frontend::model::route::Route;
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::components::{Route, Router, Routes};
-use leptos_router::hooks::{use_location, use_navigate};
-use leptos_router::path;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::browser::history;
 use crate::browser::page::{self, Theme};
 use crate::components::call_card::CallCard;
 use crate::components::incoming_card::IncomingCard;
@@ -66,9 +64,7 @@ fn App() -> impl IntoView {
     });
 
     view! {
-        <Router>
-            <Gate/>
-        </Router>
+        <Gate/>
         <LiveRegions/>
         <audio id="call-audio" autoplay></audio>
     }
@@ -78,10 +74,7 @@ fn App() -> impl IntoView {
 #[component]
 fn Gate() -> impl IntoView {
     let panel = use_panel();
-    let location = use_location();
-    let path = location.pathname;
-    let navigate = use_navigate();
-    let wanted = StoredValue::new(String::from("/"));
+    let wanted = StoredValue::new(Route::Desk);
     let state = Memo::new(move |_| {
         panel.session.with(|session| match session {
             Session::Unknown => None,
@@ -89,20 +82,23 @@ fn Gate() -> impl IntoView {
             Session::SignedIn(_) => Some(true),
         })
     });
-    let go = navigate.clone();
+    history::on_move(move || panel.route.set(history::route()));
     Effect::new(move |_| {
-        let replace = NavigateOptions { replace: true, ..NavigateOptions::default() };
-        match (state.get(), path.get().as_str()) {
-            (Some(false), here) if here != "/sign-in" => {
-                wanted.set_value(here.to_owned());
-                go("/sign-in", replace);
+        let here = panel.route.get();
+        let there = match (state.get(), here) {
+            (Some(false), Route::SignIn) | (None, _) => return,
+            (Some(false), _) => {
+                wanted.set_value(here);
+                Route::SignIn
             }
-            (Some(true), "/sign-in") => go(&wanted.get_value(), replace),
-            (Some(_) | None, _) => {}
-        }
+            (Some(true), Route::SignIn) => wanted.get_value(),
+            (Some(true), _) => return,
+        };
+        history::replace(there);
+        panel.route.set(there);
     });
     let KeypadOpen(keypad) = expect_context();
-    shortcuts::listen(panel, keypad, move || navigate("/help", NavigateOptions::default()));
+    shortcuts::listen(panel, keypad, move || panel.go(Route::Help));
 
     move || match state.get() {
         None => view! { <p class="splash" role="status">"Opening Cordboard…"</p> }.into_any(),
@@ -111,18 +107,28 @@ fn Gate() -> impl IntoView {
     }
 }
 
-/// Everything around the pages.
+/// Everything around the pages, and the one route table.
 #[component]
 fn Frame() -> impl IntoView {
-    let path = use_location().pathname;
+    let panel = use_panel();
     // A new page is read from its heading, as after a full load.
-    Effect::new(move |before: Option<String>| {
-        let here = path.get();
+    Effect::new(move |before: Option<Route>| {
+        let here = panel.route.get();
         if before.is_some_and(|before| before != here) {
             page::focus("page-title");
         }
         here
     });
+    let page = move || match panel.route.get() {
+        Route::Desk => view! { <Desk/> }.into_any(),
+        Route::Calls => view! { <Calls/> }.into_any(),
+        Route::Team => view! { <Team/> }.into_any(),
+        Route::Devices => view! { <Devices/> }.into_any(),
+        Route::Help => view! { <Help/> }.into_any(),
+        // On the way to the wanted page.
+        Route::SignIn => ().into_any(),
+        Route::Unknown => view! { <NotFound/> }.into_any(),
+    };
     view! {
         <a class="skip-link" href="#main">"Skip to content"</a>
         <TopBar/>
@@ -131,14 +137,7 @@ fn Frame() -> impl IntoView {
             <Navigation/>
             <main id="main" tabindex="-1">
                 <CallCard/>
-                <Routes fallback=|| view! { <NotFound/> }>
-                    <Route path=path!("/") view=Desk/>
-                    <Route path=path!("/calls") view=Calls/>
-                    <Route path=path!("/devices") view=Devices/>
-                    <Route path=path!("/team") view=Team/>
-                    <Route path=path!("/help") view=Help/>
-                    <Route path=path!("/sign-in") view=|| ()/>
-                </Routes>
+                {page}
             </main>
         </div>
         <IncomingCard/>

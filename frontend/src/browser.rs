@@ -1,6 +1,7 @@
 //! The only home of `web-sys`: what the browser gives, behind small types of our own.
 
 pub(crate) mod clock;
+pub(crate) mod history;
 pub(crate) mod leader;
 pub(crate) mod microphone;
 pub(crate) mod notifications;

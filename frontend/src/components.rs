@@ -7,6 +7,7 @@ pub(crate) mod device_check;
 pub(crate) mod icon;
 pub(crate) mod incoming_card;
 pub(crate) mod keypad;
+pub(crate) mod link;
 pub(crate) mod link_bar;
 pub(crate) mod live_regions;
 pub(crate) mod navigation;

@@ -29,7 +29,7 @@ pub(crate) struct Device {
     /// What went wrong with the last press.
     pub(crate) problem: Option<String>,
     /// Level of the microphone while it is measured, from 0 to 100.
-    pub(crate) level: Option<f64>,
+    pub(crate) level: Option<u8>,
 }
 
 impl Device {

@@ -3,4 +3,5 @@
 //! The program beside it (`main.rs`) shows this model and carries out its effects. Everything here runs and is
 //! tested natively.
 
+pub mod decode;
 pub mod model;

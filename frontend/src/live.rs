@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
+use cordboard_frontend::decode::{self, Heard};
 use cordboard_frontend::model::link::{Link, jitter};
 use cordboard_frontend::model::roster::Origin;
 use cordboard_frontend::model::softphone::Input;
@@ -12,7 +13,6 @@ use cordboard_shared::event::{ClientFrame, ClientMessage, Hello, ServerFrame, Se
 use cordboard_shared::{Millis, Problem, ProblemCode};
 use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
-use serde::Deserialize;
 use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 
@@ -33,12 +33,6 @@ pub(crate) struct Live {
     /// Rises with each socket; callbacks of an older one are ignored.
     generation: Cell<u64>,
     retry: RefCell<Option<Timeout>>,
-}
-
-/// The part of a frame that is read when its kind is not known here.
-#[derive(Deserialize)]
-struct Numbered {
-    seq: u64,
 }
 
 impl Live {
@@ -177,22 +171,19 @@ fn lost(panel: Panel, after: Option<u64>) {
 }
 
 fn heard(panel: Panel, text: &str) {
-    let frame = serde_json::from_str::<ServerFrame>(text);
-    let (seq, position) = match &frame {
-        Ok(frame) => (frame.seq, frame.pos),
-        // A kind of a newer server: its number counts, the rest is not for this page.
-        Err(_) => match serde_json::from_str::<Numbered>(text) {
-            Ok(numbered) => (numbered.seq, None),
-            Err(_) => return,
-        },
+    let (seq, position, frame) = match decode::frame(text) {
+        Ok(Heard::Frame(frame)) => (frame.seq, frame.pos, Some(frame)),
+        Ok(Heard::Numbered(seq)) => (seq, None, None),
+        // Its number is lost, too: the next frame shows the gap.
+        Err(_) => return,
     };
     let followed = panel.link.try_update(|link| link.heard(clock::now(), seq, position));
     if followed.is_some_and(|followed| followed.is_err()) {
         lost(panel, None);
         return;
     }
-    if let Ok(frame) = frame {
-        take_in(panel, frame);
+    if let Some(frame) = frame {
+        take_in(panel, *frame);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod link;
 pub mod log;
 pub mod ringer;
 pub mod roster;
+pub mod route;
 pub mod softphone;
 pub mod switch;
 pub mod why;

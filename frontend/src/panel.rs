@@ -5,6 +5,7 @@ use std::rc::Rc;
 use cordboard_frontend::model::link::Link;
 use cordboard_frontend::model::log::CallLog;
 use cordboard_frontend::model::roster::Roster;
+use cordboard_frontend::model::route::Route;
 use cordboard_frontend::model::softphone::Softphone;
 use cordboard_frontend::model::switch::Switch;
 use cordboard_shared::Millis;
@@ -12,7 +13,7 @@ use cordboard_shared::agent::{AgentProfile, Presence, Role};
 use cordboard_shared::api::session::SessionView;
 use leptos::prelude::*;
 
-use crate::browser::{clock, storage};
+use crate::browser::{clock, history, storage};
 use crate::device::Device;
 use crate::live::Live;
 use crate::telephone::Telephone;
@@ -39,6 +40,8 @@ pub(crate) struct Said {
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
     pub(crate) session: RwSignal<Session>,
+    /// The page in sight.
+    pub(crate) route: RwSignal<Route>,
     pub(crate) link: RwSignal<Link>,
     pub(crate) roster: RwSignal<Roster>,
     pub(crate) phone: RwSignal<Softphone>,
@@ -75,6 +78,7 @@ impl Panel {
         };
         Self {
             session: RwSignal::new(Session::Unknown),
+            route: RwSignal::new(history::route()),
             link: RwSignal::new(Link::default()),
             roster: RwSignal::new(Roster::default()),
             phone: RwSignal::new(Softphone::default()),
@@ -86,6 +90,14 @@ impl Panel {
             assertive: RwSignal::new(Said::default()),
             ahead: StoredValue::new(0),
             shells: StoredValue::new_local(Rc::new(shells)),
+        }
+    }
+
+    /// Goes to a page.
+    pub(crate) fn go(self, route: Route) {
+        if self.route.get_untracked() != route {
+            history::push(route);
+            self.route.set(route);
         }
     }
 

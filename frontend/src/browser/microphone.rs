@@ -120,10 +120,12 @@ impl Meter {
     }
 
     /// The level now, from 0 to 100, in decibels between -60 and 0.
-    pub(crate) fn level(&mut self) -> f64 {
+    pub(crate) fn level(&mut self) -> u8 {
         self.analyser.get_float_time_domain_data(&mut self.samples);
         let power: f32 = self.samples.iter().map(|sample| sample * sample).sum::<f32>();
-        let decibels = 10.0 * f64::from(power / 1_024.0).max(1e-9).log10();
-        ((decibels + 60.0) / 60.0 * 100.0).clamp(0.0, 100.0)
+        let decibels = 10.0 * js_sys::Math::log10(f64::from(power / 1_024.0).max(1e-9));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=100")]
+        let level = ((decibels + 60.0) / 60.0 * 100.0).clamp(0.0, 100.0) as u8;
+        level
     }
 }

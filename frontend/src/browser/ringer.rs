@@ -156,25 +156,33 @@ fn seconds(millis: u64) -> f64 {
 }
 
 /// Struck notes that fade, like a small bell: clear in an open-plan office, and unlike any tone of the network.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "sample positions are small"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sample positions are small")]
 fn ring_samples(rate: f32) -> Vec<f32> {
     let mut samples = vec![0.0_f32; (PERIOD * rate) as usize];
     for (begin, hertz, loudness) in NOTES {
         let first = (begin * rate) as usize;
-        for (position, sample) in samples.iter_mut().skip(first).enumerate() {
-            let time = position as f32 / rate;
-            let fade = (-5.0 * time).exp() * (time * 400.0).min(1.0);
-            if fade < 0.001 && time > 0.1 {
-                break;
-            }
-            let turn = std::f32::consts::TAU * hertz * time;
-            *sample += loudness * fade * (0.6 * turn.sin() + 0.2 * (2.0 * turn).sin() + 0.08 * (3.0 * turn).sin());
+        for (harmonic, share) in [(1.0, 0.6), (2.0, 0.2), (3.0, 0.08)] {
+            strike(&mut samples[first..], hertz * harmonic / rate, loudness * share, rate);
         }
     }
     samples
+}
+
+/// Adds a tone of so many turns a sample. The sine is turned on step by step, so that it is computed once.
+#[expect(clippy::cast_possible_truncation, reason = "a sine fits")]
+fn strike(samples: &mut [f32], turns: f32, loudness: f32, rate: f32) {
+    let angle = f64::from(std::f32::consts::TAU * turns);
+    let (step_sine, step_cosine) = (js_sys::Math::sin(angle) as f32, js_sys::Math::cos(angle) as f32);
+    let decay = js_sys::Math::exp(f64::from(-5.0 / rate)) as f32;
+    let rise = 400.0 / rate;
+    let (mut sine, mut cosine, mut fade, mut attack) = (0.0_f32, 1.0_f32, loudness, 0.0_f32);
+    for sample in samples {
+        *sample += sine * fade * attack.min(1.0);
+        (sine, cosine) = (sine * step_cosine + cosine * step_sine, cosine * step_cosine - sine * step_sine);
+        fade *= decay;
+        attack += rise;
+        if fade < 0.000_5 {
+            break;
+        }
+    }
 }

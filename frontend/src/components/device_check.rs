@@ -101,7 +101,7 @@ fn Row(name: &'static str, icon: Icon, check: Signal<Check>, help: Signal<String
 pub(crate) fn Level() -> impl IntoView {
     let panel = use_panel();
     let measuring = Memo::new(move |_| panel.device.with(|known| known.level.is_some()));
-    let level = move || panel.device.with(|known| known.level.unwrap_or(0.0));
+    let level = move || panel.device.with(|known| known.level.unwrap_or(0).to_string());
     view! {
         <Show when=move || measuring.get()>
             <li class="check-level">
@@ -111,7 +111,7 @@ pub(crate) fn Level() -> impl IntoView {
                     min="0"
                     max="100"
                     low="15"
-                    value=move || format!("{:.0}", level())
+                    value=level
                 ></meter>
             </li>
         </Show>

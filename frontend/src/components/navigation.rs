@@ -1,9 +1,10 @@
 //! The main navigation.
 
+use cordboard_frontend::model::route::Route;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::icon::{Glyph, Icon};
+use super::link::Link;
 use crate::panel::use_panel;
 
 /// The main navigation.
@@ -14,26 +15,26 @@ pub(crate) fn Navigation() -> impl IntoView {
     view! {
         <nav class="main-nav" aria-label="Main">
             <ul>
-                <Entry href="/" icon=Icon::Headset name="Desk"/>
-                <Entry href="/calls" icon=Icon::List name="Call log"/>
+                <Entry to=Route::Desk icon=Icon::Headset name="Desk"/>
+                <Entry to=Route::Calls icon=Icon::List name="Call log"/>
                 <Show when=move || staff.get()>
-                    <Entry href="/team" icon=Icon::People name="Team"/>
+                    <Entry to=Route::Team icon=Icon::People name="Team"/>
                 </Show>
-                <Entry href="/devices" icon=Icon::Speaker name="Devices"/>
-                <Entry href="/help" icon=Icon::Question name="Help"/>
+                <Entry to=Route::Devices icon=Icon::Speaker name="Devices"/>
+                <Entry to=Route::Help icon=Icon::Question name="Help"/>
             </ul>
         </nav>
     }
 }
 
 #[component]
-fn Entry(href: &'static str, icon: Icon, name: &'static str) -> impl IntoView {
+fn Entry(to: Route, icon: Icon, name: &'static str) -> impl IntoView {
     view! {
         <li>
-            <A href=href exact=true>
+            <Link to=to>
                 <Glyph icon=icon/>
                 <span>{name}</span>
-            </A>
+            </Link>
         </li>
     }
 }

@@ -2,11 +2,10 @@
 
 use cordboard_frontend::model::device::{self, Check};
 use cordboard_frontend::model::link::LinkState;
+use cordboard_frontend::model::route::Route;
 use cordboard_shared::agent::Role;
 use leptos::ev;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
 use wasm_bindgen_futures::spawn_local;
 
 use super::icon::{Glyph, Icon, Mark};
@@ -61,7 +60,6 @@ fn LinkLamp() -> impl IntoView {
 #[component]
 fn DeviceLamp() -> impl IntoView {
     let panel = use_panel();
-    let navigate = use_navigate();
     let check = Memo::new(move |_| panel.device.with(|known| device::overall(&known.state)));
     view! {
         <span
@@ -74,7 +72,7 @@ fn DeviceLamp() -> impl IntoView {
                 aria-label="Devices"
                 aria-describedby="device-state"
                 title="Devices"
-                on:click=move |_| navigate("/devices", NavigateOptions::default())
+                on:click=move |_| panel.go(Route::Devices)
             >
                 <Glyph icon=Icon::Microphone/>
             </button>

@@ -2,17 +2,18 @@
 
 use cordboard_frontend::model::log::{self, Progress};
 use cordboard_frontend::model::roster::Roster;
+use cordboard_frontend::model::route::Route;
 use cordboard_frontend::model::{duration, switch};
 use cordboard_shared::agent::Verdict;
 use cordboard_shared::call::CallView;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use crate::browser::clock;
 use crate::calls;
 use crate::components::badge;
 use crate::components::device_check::GetReady;
 use crate::components::icon::Glyph;
+use crate::components::link::Link;
 use crate::components::outcome::{outcome, voicemail};
 use crate::components::page_title::PageTitle;
 use crate::components::test_call::TestCall;
@@ -108,7 +109,7 @@ fn Today() -> impl IntoView {
         <section class="card" aria-labelledby="today-title">
             <div class="card-head">
                 <h2 id="today-title">"Calls today"</h2>
-                <A href="/calls">"Whole call log"</A>
+                <Link to=Route::Calls>"Whole call log"</Link>
             </div>
             {body}
         </section>

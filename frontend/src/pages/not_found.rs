@@ -1,8 +1,9 @@
 //! An address that leads nowhere.
 
+use cordboard_frontend::model::route::Route;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
+use crate::components::link::Link;
 use crate::components::page_title::PageTitle;
 
 /// An address that leads nowhere.
@@ -10,6 +11,6 @@ use crate::components::page_title::PageTitle;
 pub(crate) fn NotFound() -> impl IntoView {
     view! {
         <PageTitle title="No such page"/>
-        <p>"This address leads nowhere. " <A href="/">"Back to the desk"</A></p>
+        <p>"This address leads nowhere. " <Link to=Route::Desk>"Back to the desk"</Link></p>
     }
 }

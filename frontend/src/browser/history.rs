@@ -1,0 +1,33 @@
+//! The address of the page, changed without loading anew.
+
+use cordboard_frontend::model::route::Route;
+use wasm_bindgen::JsValue;
+
+use super::page::listen;
+use super::window;
+
+/// The page the address names.
+pub(crate) fn route() -> Route {
+    Route::at(&window().location().pathname().unwrap_or_default())
+}
+
+/// Goes to a page; Back comes back from it.
+pub(crate) fn push(route: Route) {
+    if let Ok(history) = window().history() {
+        // Refused only when a page floods the history.
+        let _ = history.push_state_with_url(&JsValue::NULL, "", Some(route.path()));
+    }
+}
+
+/// Goes to a page in place of this one.
+pub(crate) fn replace(route: Route) {
+    if let Ok(history) = window().history() {
+        // Refused only when a page floods the history.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(route.path()));
+    }
+}
+
+/// Calls back when the person goes back or forward.
+pub(crate) fn on_move(moved: impl Fn() + 'static) {
+    listen("popstate", move |_| moved());
+}
