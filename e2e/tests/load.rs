@@ -11,6 +11,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 const SUPPORT: &str = "+442079460102";
+/// Long enough for the greeting, the beep, and a message of two seconds.
+const MESSAGE: Duration = Duration::from_millis(7_500);
 /// Memory may have grown by this much after the first fifty calls, in bytes.
 const GROWTH: u64 = 20 * 1_024 * 1_024;
 /// After this the last transaction timers have run out (RFC 3261, timer J and the like: 32 s).
@@ -21,14 +23,8 @@ fn two_hundred_calls_are_answered_and_leave_nothing_behind() {
     journey_within(Duration::from_mins(10), "load", async |journey| {
         let stack = journey.stack().await?;
         let api = stack.api_as("Meera")?;
-        let load = |calls| Load {
-            number: SUPPORT,
-            server: stack.sip,
-            calls,
-            at_once: 10,
-            talk: Duration::from_secs(4),
-            per_second: 10,
-        };
+        let load =
+            |calls| Load { number: SUPPORT, server: stack.sip, calls, at_once: 10, talk: MESSAGE, per_second: 10 };
 
         sipp::place(journey, load(50)).await?;
         let after_fifty = stack.resident_memory()?;

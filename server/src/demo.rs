@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app::Directory;
 use crate::clock;
+use crate::hex::hex;
 use crate::keys::Keys;
 use crate::password;
 use crate::rights;
@@ -138,13 +139,4 @@ fn token_scopes(role: Role) -> &'static [&'static str] {
         }
         Role::Owner | Role::Admin => rights::of_role(role),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -7,6 +7,7 @@ pub mod config;
 pub mod demo;
 pub mod directory;
 pub mod edge_push;
+pub mod hex;
 pub mod http;
 pub mod keys;
 pub mod net;

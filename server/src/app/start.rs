@@ -19,6 +19,7 @@ use super::journal;
 use crate::call::{CallCenter, Input, Sounds};
 use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
+use crate::hex::hex;
 use crate::net::media::{FromMedia, MediaHandle};
 use crate::net::sip::SipHandle;
 use crate::store::{Batch, EventRow, RecordingRow, Store};
@@ -182,7 +183,7 @@ fn rescue(mut call: CallView, files: &[(String, PathBuf)], now: Millis, rows: &m
         let Ok(Some(ms)) = crate::net::media::repair_wav(path) else { continue };
         let Ok(content) = std::fs::read(path) else { continue };
         recording.ms = ms;
-        recording.sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        recording.sha256 = hex(&Sha256::digest(&content));
         rows.push(RecordingRow {
             id: recording.id,
             call: uid,

@@ -132,7 +132,9 @@ fn a_wait_counts_from_joining_the_line_not_from_the_last_ring() {
     let mut desk = Desk::new();
     desk.toggle(NOW, DEV, Toggle::Away);
     let talking = [desk.call(NOW, Target::Department(SUPPORT)), desk.call(NOW, Target::Department(SUPPORT))];
-    talking.iter().for_each(|call| desk.answer(NOW, *call));
+    for call in talking {
+        desk.answer(NOW, call);
+    }
     let waiting = desk.call(NOW, Target::Department(SUPPORT));
     desk.feed(NOW + 200_000, Input::CallEnded(talking[0]));
     let (offer, _) = desk.ringing(waiting).unwrap();

@@ -19,6 +19,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::wav::{HEADER, header};
 use super::{FromMedia, MediaCounters};
+use crate::hex::hex;
 
 /// Pieces of 100 ms that may wait for the disk: one second of a hundred recordings.
 const QUEUE: usize = 1_024;
@@ -208,15 +209,6 @@ impl OpenTape {
         }
         Ok((self.path, HEADER + self.data, hex(&hash.finalize())))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        for digit in [byte >> 4, byte & 0x0f] {
-            text.extend(char::from_digit(digit.into(), 16));
-        }
-        text
-    })
 }
 
 #[cfg(test)]
