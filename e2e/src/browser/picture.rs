@@ -85,7 +85,8 @@ impl Tab {
             format!("if (document.documentElement.dataset.theme) document.documentElement.dataset.theme = {theme}");
         self.evaluate(&turn).await?;
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await.map(drop)
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await?;
+        self.evaluate(SETTLED).await.map(drop)
     }
 
     /// Fails when the page breaks a rule of WCAG 2.2 A or AA that axe-core knows, in light or in dark.
@@ -134,8 +135,6 @@ impl Tab {
         let number = self.next_picture();
         for look in looks {
             self.look(*look).await?;
-            // Two frames, so that the new size and colors are painted.
-            self.evaluate("new Promise((done) => setTimeout(done, 120))").await?;
             let path = folder.join(format!("{number:02}-{name}-{}.png", look.word()));
             fs::write(&path, self.screenshot().await?)?;
         }
@@ -148,3 +147,13 @@ impl Tab {
         BASE64_STANDARD.decode(data).context("the picture is not base64")
     }
 }
+
+/// Two frames for the new size and colors, then the ends of the transitions they begin; what moves for ever is not
+/// waited for.
+const SETTLED: &str = "(async () => {
+    const pause = (time) => new Promise((done) => setTimeout(done, time));
+    await pause(60);
+    const ending = document.getAnimations().filter((motion) => motion.effect?.getComputedTiming().iterations !== Infinity);
+    await Promise.race([Promise.allSettled(ending.map((motion) => motion.finished)), pause(1500)]);
+    await pause(60);
+})()";
