@@ -9,26 +9,55 @@ use cordboard_shared::call::CallView;
 use cordboard_shared::event::{LiveCall, ServerFrame, ServerMessage, Snapshot};
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
 };
 use serde_json::{Map, Value};
 
-/// The text is no JSON, or not of the wanted shape.
-#[derive(Debug, PartialEq, Eq)]
-pub struct DecodeError(String);
+/// The text is no JSON, or not of the wanted shape. Nobody reads which member was wrong in a browser, and words for
+/// each would be a tenth of the code that decodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeError;
 
 impl std::fmt::Display for DecodeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str("not of the wanted shape")
     }
 }
 
 impl std::error::Error for DecodeError {}
 
 impl serde::de::Error for DecodeError {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+    fn custom<T: std::fmt::Display>(_: T) -> Self {
+        Self
+    }
+
+    fn invalid_type(_: Unexpected<'_>, _: &dyn Expected) -> Self {
+        Self
+    }
+
+    fn invalid_value(_: Unexpected<'_>, _: &dyn Expected) -> Self {
+        Self
+    }
+
+    fn invalid_length(_: usize, _: &dyn Expected) -> Self {
+        Self
+    }
+
+    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
+        Self
+    }
+
+    fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
+        Self
+    }
+
+    fn missing_field(_: &'static str) -> Self {
+        Self
+    }
+
+    fn duplicate_field(_: &'static str) -> Self {
+        Self
     }
 }
 
@@ -138,15 +167,13 @@ fn problem_of(mut data: Map<String, Value>) -> Result<Problem, DecodeError> {
 }
 
 fn parse(text: &str) -> Result<Value, DecodeError> {
-    serde_json::from_str(text).map_err(DecodeError::custom)
+    serde_json::from_str(text).map_err(|_| DecodeError)
 }
 
 fn object(value: Value) -> Result<Map<String, Value>, DecodeError> {
     match value {
         Value::Object(map) => Ok(map),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(DecodeError::custom("an object is wanted"))
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(DecodeError),
     }
 }
 
@@ -163,33 +190,27 @@ fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, DecodeError> {
 struct Json(Value);
 
 impl Json {
-    fn unexpected<T>(wanted: &str) -> Result<T, DecodeError> {
-        Err(DecodeError::custom(format_args!("{wanted} is wanted")))
-    }
-
     fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.0 {
             Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
                 (Some(number), _, _) => visitor.visit_u64(number),
                 (None, Some(number), _) => visitor.visit_i64(number),
                 (None, None, Some(number)) => visitor.visit_f64(number),
-                (None, None, None) => Self::unexpected("a number"),
+                (None, None, None) => Err(DecodeError),
             },
             // A key of a map whose keys are numbers.
             Value::String(text) => match text.parse() {
                 Ok(number) => visitor.visit_u64(number),
-                Err(_) => Self::unexpected("a number"),
+                Err(_) => Err(DecodeError),
             },
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Self::unexpected("a number"),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(DecodeError),
         }
     }
 
     fn text<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.0 {
             Value::String(text) => visitor.visit_string(text),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Self::unexpected("text")
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(DecodeError),
         }
     }
 
@@ -200,9 +221,7 @@ impl Json {
     fn seq<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.0 {
             Value::Array(items) => visitor.visit_seq(Items(items.into_iter())),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-                Self::unexpected("a list")
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Err(DecodeError),
         }
     }
 }
@@ -262,9 +281,7 @@ impl<'de> Deserializer<'de> for Json {
     ) -> Result<V::Value, DecodeError> {
         match self.0 {
             Value::String(name) => visitor.visit_enum(Name(name)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Self::unexpected("a word")
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(DecodeError),
         }
     }
 
@@ -336,15 +353,15 @@ impl<'de> VariantAccess<'de> for Name {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, DecodeError> {
-        Json::unexpected("a variant without data")
+        Err(DecodeError)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, DecodeError> {
-        Json::unexpected("a variant without data")
+        Err(DecodeError)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, DecodeError> {
-        Json::unexpected("a variant without data")
+        Err(DecodeError)
     }
 }
 
