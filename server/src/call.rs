@@ -1,6 +1,6 @@
 //! Calls: the one place where routing, SIP and media meet. Pure: inputs and the time go in, effects come out.
 //!
-//! A caller's INVITE becomes a [`Call`]; the engine says whom to ring; the person's browser brings its own
+//! A caller's INVITE becomes a call; the engine says whom to ring; the person's browser brings its own
 //! leg; both legs are joined, or the caller is given a voicemail box. Nothing here knows a socket, a clock,
 //! a database or a task.
 

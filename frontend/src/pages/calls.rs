@@ -25,16 +25,16 @@ pub(crate) fn Calls() -> impl IntoView {
         <PageTitle title="Call log" line=line/>
         <section class="card card-table" aria-label="Calls">
             <div class="table-scroll" role="region" aria-label="Call log, scrollable" tabindex="0">
-                <table class="log-table" aria-label="Call log">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Time"</th>
-                            <th scope="col">"Caller"</th>
-                            <th scope="col">"Number"</th>
-                            <th scope="col">"Department"</th>
-                            <th scope="col">"Agent"</th>
-                            <th scope="col">"Result"</th>
-                            <th scope="col"><span class="sr-only">"Why"</span></th>
+                <table class="log-table calls-table" role="table" aria-label="Call log">
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            <th scope="col" role="columnheader">"Time"</th>
+                            <th scope="col" role="columnheader">"Caller"</th>
+                            <th scope="col" role="columnheader">"Number"</th>
+                            <th scope="col" role="columnheader">"Department"</th>
+                            <th scope="col" role="columnheader">"Agent"</th>
+                            <th scope="col" role="columnheader">"Result"</th>
+                            <th scope="col" role="columnheader"><span class="sr-only">"Why"</span></th>
                         </tr>
                     </thead>
                     <For each=move || rows.get() key=|call| (call.uid, call.version.clone()) let:call>
@@ -72,18 +72,18 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
         move || format!("Why: {caller} {}", time.get())
     };
     view! {
-        <tbody class:row-open=move || is_open.get()>
-            <tr>
-                <td><time datetime=exactly.clone() title=exactly>{move || time.get()}</time></td>
-                <th scope="row">{caller}{from.map(|from| view! { <span class="cell-second">{from}</span> })}</th>
-                <td>{number}</td>
-                <td>{move || department.get().unwrap_or_else(|| "–".to_owned())}</td>
-                <td>{move || agent.get().unwrap_or_else(|| "–".to_owned())}</td>
-                <td class="log-result">
+        <tbody role="rowgroup" class:row-open=move || is_open.get()>
+            <tr role="row">
+                <td role="cell"><time datetime=exactly.clone() title=exactly>{move || time.get()}</time></td>
+                <th scope="row" role="rowheader">{caller}{from.map(|from| view! { <span class="cell-second">{from}</span> })}</th>
+                <td role="cell">{number}</td>
+                <td role="cell">{move || department.get().unwrap_or_else(|| "–".to_owned())}</td>
+                <td role="cell">{move || agent.get().unwrap_or_else(|| "–".to_owned())}</td>
+                <td class="log-result" role="cell">
                     {outcome(&call)}
                     {message.map(|recording| voicemail(&who, &recording))}
                 </td>
-                <td>
+                <td role="cell">
                     <button
                         type="button"
                         class="btn btn-sm why-button"
@@ -97,8 +97,8 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
                 </td>
             </tr>
             <Show when=move || is_open.get()>
-                <tr class="why-row">
-                    <td colspan="7"><WhyRegion uid=uid/></td>
+                <tr class="why-row" role="row">
+                    <td colspan="7" role="cell"><WhyRegion uid=uid/></td>
                 </tr>
             </Show>
         </tbody>

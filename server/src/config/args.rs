@@ -42,7 +42,7 @@ pub struct Options {
     /// Folder of database, keys and recordings [default: data]
     #[arg(long, value_name = "DIR", env = "CORDBOARD_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Database, sqlite:<file> [default: cordboard.sqlite in the data folder]
+    /// Database, `sqlite:FILE` [default: cordboard.sqlite in the data folder]
     #[arg(long, value_name = "URL", env = "CORDBOARD_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
     /// UDP ports of the phones' media [default: 20000-20999]
