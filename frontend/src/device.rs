@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::microphone::{Meter, Microphone};
-use crate::browser::{leader, microphone, page};
+use crate::browser::{leader, microphone, page, peer};
 use crate::panel::Panel;
 use crate::telephone;
 
@@ -57,6 +57,7 @@ pub(crate) fn watch(panel: Panel) {
         if panel.device.with_untracked(|device| device.state.audio == PageAudio::Blocked) {
             shells.telephone.ringer.unlock();
         }
+        peer::play_on();
     });
     spawn_local(async move {
         let state = microphone::permission(move |state| set_microphone(panel, state)).await;

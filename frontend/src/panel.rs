@@ -11,6 +11,7 @@ use cordboard_frontend::model::switch::Switch;
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentProfile, Presence, Role};
 use cordboard_shared::api::session::SessionView;
+use cordboard_shared::id::CallId;
 use leptos::prelude::*;
 
 use crate::browser::{clock, history, storage};
@@ -63,6 +64,8 @@ pub(crate) struct Shells {
     pub(crate) device: String,
     /// This tab.
     pub(crate) tab: String,
+    /// The call whose sound was here before the page was reloaded.
+    pub(crate) had_sound: Option<CallId>,
     pub(crate) live: Live,
     pub(crate) telephone: Telephone,
 }
@@ -70,9 +73,11 @@ pub(crate) struct Shells {
 impl Panel {
     /// A panel nobody is signed in to.
     pub(crate) fn new() -> Self {
+        let (tab, had_sound) = storage::tab();
         let shells = Shells {
             device: storage::device(),
-            tab: storage::tab(),
+            tab,
+            had_sound,
             live: Live::default(),
             telephone: Telephone::default(),
         };

@@ -13,7 +13,8 @@ use wasm_bindgen_futures::spawn_local;
 use crate::browser::microphone::Microphone;
 use crate::browser::peer::{self, Peer};
 use crate::browser::ringer::Ringer;
-use crate::browser::{notifications, page, storage};
+use crate::browser::storage::{self, Claim};
+use crate::browser::{notifications, page};
 use crate::panel::Panel;
 use crate::{device, shortcuts};
 
@@ -49,8 +50,9 @@ impl Telephone {
         let track = self.microphone.borrow().as_ref().and_then(Microphone::track);
         let (Some(sender), Some(track)) = (sender, track) else { return };
         spawn_local(async move {
-            if let Err(why) = Peer::replace_track(sender, Some(track)).await {
-                panel.alert(format!("The microphone could not be connected: {why}."));
+            match Peer::replace_track(sender, Some(track)).await {
+                Ok(()) => peer::play_on(),
+                Err(why) => panel.alert(format!("The microphone could not be connected: {why}.")),
             }
         });
     }
@@ -58,8 +60,16 @@ impl Telephone {
 
 /// Begins to follow where the sound of calls is; once per page.
 pub(crate) fn watch(panel: Panel) {
-    storage::on_sound_claimed(move |uid| feed(panel, Input::SoundTaken(uid)));
-    if let Some(uid) = storage::sound_of(&panel.shells().tab) {
+    storage::on_sound(move |uid, claim| {
+        feed(
+            panel,
+            match claim {
+                Claim::Taken => Input::SoundTaken(uid),
+                Claim::Released => Input::SoundReleased(uid),
+            },
+        );
+    });
+    if let Some(uid) = panel.shells().had_sound {
         feed(panel, Input::SoundWasHere(uid));
     }
 }

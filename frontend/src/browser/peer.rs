@@ -93,16 +93,31 @@ pub(crate) async fn accept(connection: &RtcPeerConnection, sdp: &str) -> Result<
 
 /// Plays the far side's voice in the page's one audio element.
 fn play(stream: Option<&MediaStream>) {
-    let Some(audio) = page::element("call-audio").and_then(|element| element.dyn_into::<HtmlAudioElement>().ok())
-    else {
+    if let Some(audio) = audio() {
+        audio.set_src_object(stream);
+        start(&audio);
+    }
+}
+
+/// Tries once more to play the far side's voice: after a reload the browser allows it only once the microphone is
+/// open, or something was pressed.
+pub(crate) fn play_on() {
+    if let Some(audio) = audio().filter(|audio| audio.paused()) {
+        start(&audio);
+    }
+}
+
+fn audio() -> Option<HtmlAudioElement> {
+    page::element("call-audio")?.dyn_into().ok()
+}
+
+fn start(audio: &HtmlAudioElement) {
+    if audio.src_object().is_none() {
         return;
-    };
-    audio.set_src_object(stream);
-    if stream.is_some()
-        && let Ok(started) = audio.play()
-    {
+    }
+    if let Ok(started) = audio.play() {
         wasm_bindgen_futures::spawn_local(async move {
-            // Refused only before the first press on the page; then no call rings here either.
+            // A refusal is mended by `play_on`.
             let _ = JsFuture::from(started).await;
         });
     }

@@ -33,51 +33,66 @@ pub(crate) fn device() -> String {
     })
 }
 
-/// The id of this tab, kept over a reload. A duplicated tab gets its own: the id is set down only while none is open.
-pub(crate) fn tab() -> String {
-    const KEY: &str = "cordboard.tab";
+/// The id of this tab and the call whose sound it had, both kept over a reload. A duplicated tab gets its own: they
+/// are set down only when the tab is left.
+pub(crate) fn tab() -> (String, Option<CallId>) {
     let session = window().session_storage().ok().flatten();
-    let kept = session.as_ref().and_then(|session| session.get_item(KEY).ok().flatten());
-    if let Some(session) = &session {
+    let take = |key: &str| {
+        let session = session.as_ref()?;
+        let kept = session.get_item(key).ok().flatten();
         // Without storage a reload is a new tab.
-        let _ = session.remove_item(KEY);
-    }
-    let tab = kept.unwrap_or_else(uuid);
+        let _ = session.remove_item(key);
+        kept
+    };
+    let tab = take(TAB).unwrap_or_else(uuid);
+    let sound = take(SOUND).and_then(|call| call.parse().ok());
     let leaving = tab.clone();
-    listen("pagehide", move |_| {
-        if let Some(session) = &session {
-            let _ = session.set_item(KEY, &leaving);
-        }
-    });
-    tab
+    listen("pagehide", move |_| leave(&leaving));
+    (tab, sound)
 }
 
-/// Says which tab has the sound of a call.
+/// Sets down what a reload needs, and tells the other tabs that the sound is free.
+fn leave(tab: &str) {
+    let Some(session) = window().session_storage().ok().flatten() else { return };
+    // Without storage a reload is a new tab.
+    let _ = session.set_item(TAB, tab);
+    if let Some((call, owner)) = claim()
+        && owner == tab
+    {
+        let _ = session.set_item(SOUND, &call.to_string());
+        set(SOUND, &format!("{call} "));
+    }
+}
+
+/// Says that this tab has the sound of a call.
 pub(crate) fn claim_sound(call: CallId, tab: &str) {
     set(SOUND, &format!("{call} {tab}"));
 }
 
-/// The call whose sound this tab had before it was reloaded.
-pub(crate) fn sound_of(tab: &str) -> Option<CallId> {
-    let claim = get(SOUND)?;
-    let (call, owner) = claim.split_once(' ')?;
-    if owner == tab { call.parse().ok() } else { None }
-}
-
-/// Calls back when another tab claims the sound of a call.
-pub(crate) fn on_sound_claimed(claimed: impl Fn(CallId) + 'static) {
+/// Calls back when another tab claims the sound of a call, or lets go of it.
+pub(crate) fn on_sound(changed: impl Fn(CallId, Claim) + 'static) {
     listen("storage", move |event| {
-        let Some(event) = event.dyn_ref::<StorageEvent>() else { return };
-        if event.key() != Some(full(SOUND)) {
-            return;
-        }
-        let claim = event.new_value().unwrap_or_default();
-        if let Some(call) = claim.split_once(' ').and_then(|(call, _)| call.parse().ok()) {
-            claimed(call);
+        let ours = event.dyn_ref::<StorageEvent>().is_some_and(|event| event.key() == Some(full(SOUND)));
+        if ours && let Some((call, owner)) = claim() {
+            changed(call, if owner.is_empty() { Claim::Released } else { Claim::Taken });
         }
     });
 }
 
+/// What another tab did with the sound of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    Taken,
+    Released,
+}
+
+fn claim() -> Option<(CallId, String)> {
+    let claim = get(SOUND)?;
+    let (call, owner) = claim.split_once(' ')?;
+    Some((call.parse().ok()?, owner.to_owned()))
+}
+
+const TAB: &str = "cordboard.tab";
 const SOUND: &str = "sound";
 
 fn full(key: &str) -> String {

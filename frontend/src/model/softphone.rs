@@ -10,164 +10,15 @@ use cordboard_shared::event::{LiveCall, Ring, RingStop};
 use cordboard_shared::id::{AgentId, CallId, OfferId};
 use cordboard_shared::{Millis, Pii};
 
+mod io;
+
+pub use io::{Incoming, Input, Output, Press, Sound, Stage};
+
 use crate::model::ringer::Ringer;
 
 /// How long a call may be without sound before the leading tab takes it, in milliseconds: the tab that answered needs
 /// a moment to connect.
 const REJOIN_MS: u64 = 2_500;
-
-/// Where an offered call is, in this tab.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Rings; nothing was pressed here.
-    Ringing,
-    /// Answer was pressed; the offer of the sound connection has to go out first.
-    WaitingForPeer,
-    /// Answer is on its way to the server.
-    Answering,
-    /// The server gave the call to this tab.
-    Won,
-    /// Decline is on its way to the server.
-    Declining,
-}
-
-/// A call offered to this person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    /// As the server put it.
-    pub ring: Ring,
-    /// Where it is.
-    pub stage: Stage,
-    /// When ring time is over.
-    pub ends_at: Millis,
-    /// When ring time began, as far as this tab knows.
-    pub began_at: Millis,
-    /// What went wrong with the last press.
-    pub problem: Option<String>,
-}
-
-/// Where the sound of the current call is, seen from this tab.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sound {
-    /// Here.
-    Here,
-    /// Being connected here.
-    Connecting,
-    /// In another tab or device, or nowhere.
-    Elsewhere,
-}
-
-/// Something a person can do in a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Press {
-    /// Silence the own microphone.
-    Mute,
-    /// Open it again.
-    Unmute,
-    /// Put the caller on hold.
-    Hold,
-    /// Take them back.
-    Resume,
-    /// Keys of the keypad.
-    Digits(String),
-    /// End the call.
-    HangUp,
-}
-
-/// What happens.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input {
-    /// Who is signed in here.
-    SignedIn(AgentId),
-    /// This tab holds the ringer and the microphone, or no longer does.
-    LeaderChanged(bool),
-    /// What is live now, after a new socket.
-    SnapshotTaken {
-        /// Offers that ring.
-        offers: Vec<Ring>,
-        /// Own calls.
-        calls: Vec<LiveCall>,
-    },
-    /// `ring`
-    Rang(Box<Ring>),
-    /// `ring.lease`
-    LeaseRenewed(OfferId, u64),
-    /// `ring.stop`
-    RingStopped(OfferId, RingStop),
-    /// `call.state`
-    CallChanged(Box<LiveCall>),
-    /// `call.logged`: it is over.
-    CallLogged(CallId),
-    /// The ringer is really heard.
-    RingerSounds(OfferId),
-    /// Answer was pressed.
-    AnswerPressed(OfferId),
-    /// Decline was pressed.
-    DeclinePressed(OfferId),
-    /// The server gave the call to this tab.
-    AnswerTaken(OfferId),
-    /// It did not.
-    AnswerRefused(OfferId, String),
-    /// Decline did not reach the server.
-    DeclineFailed(OfferId, String),
-    /// `rtc.offer` has been sent.
-    PeerOffered(CallId),
-    /// Its answer is in place.
-    PeerReady(CallId),
-    /// The sound connection could not be made, or broke.
-    PeerFailed(CallId, String),
-    /// Before this page was reloaded the sound of this call was here.
-    SoundWasHere(CallId),
-    /// Another tab of this browser has taken the sound of this call.
-    SoundTaken(CallId),
-    /// Bring the sound of the current call here.
-    BringHerePressed,
-    /// Something was pressed in the call.
-    Pressed(Press),
-    /// The server did it.
-    PressDone(Press),
-    /// The server did not.
-    PressRefused(String),
-    /// Time has passed.
-    Timeout,
-}
-
-/// What the browser shall do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Ring, and stop by yourself after so many milliseconds; report [`Input::RingerSounds`] when it is heard.
-    Sound(OfferId, u64),
-    /// Ring no longer.
-    Silence,
-    /// Send `ring.ack`.
-    Acknowledge(OfferId),
-    /// Make a peer connection for this call, without a microphone, and send its offer.
-    OpenPeer(CallId),
-    /// Close the peer connection and let go of the microphone.
-    ClosePeer,
-    /// Tell the browser's other tabs that the sound of this call is here, and remember it over a reload.
-    ClaimSound(CallId),
-    /// Open the microphone, so that it is there when the server says ok.
-    OpenMicrophone,
-    /// Send the microphone to the caller.
-    AttachMicrophone(CallId),
-    /// Silence or open the microphone here, before the server does.
-    EnableMicrophone(bool),
-    /// Send `call.answer`.
-    SendAnswer(OfferId),
-    /// Send `call.decline`.
-    SendDecline(OfferId),
-    /// Send what was pressed.
-    SendPress(CallId, Press),
-    /// Say it at once: the assertive live region.
-    Alert(String),
-    /// Say it when there is a pause: the polite live region.
-    Tell(String),
-    /// Show a notice of the operating system, if the person allowed it.
-    Notify(Box<Ring>),
-    /// Take that notice back.
-    EndNotice,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PeerStage {
@@ -187,6 +38,8 @@ pub struct Softphone {
     peer: Option<(CallId, PeerStage)>,
     /// The call this tab answered, or brought here: the microphone goes to it.
     mine: Option<CallId>,
+    /// The call whose sound the tab that had it has let go of.
+    released: Option<CallId>,
     /// When this tab takes the sound of the current call, which has none anywhere.
     rejoin_at: Option<Millis>,
     busy: Option<Press>,
@@ -280,7 +133,15 @@ impl Softphone {
             }
             Input::PeerFailed(uid, why) => self.peer_failed(now, uid, why),
             Input::SoundWasHere(uid) => self.mine = Some(uid),
-            Input::SoundTaken(uid) => self.close_peer(uid),
+            Input::SoundTaken(uid) => {
+                self.close_peer(uid);
+                self.released = None;
+                self.rejoin_at = None;
+            }
+            Input::SoundReleased(uid) => {
+                self.released = Some(uid);
+                self.plan_rejoin(now, REJOIN_MS);
+            }
             Input::BringHerePressed => self.bring_here(),
             Input::Pressed(press) => self.pressed(press),
             Input::PressDone(press) => self.press_done(&press),
@@ -472,10 +333,11 @@ impl Softphone {
     /// A call whose sound was here comes back here, and one whose sound is nowhere comes to the leading tab, unless
     /// another tab connects it first.
     fn plan_rejoin(&mut self, now: Millis, after: u64) {
+        let nowhere = |call: &LiveCall| call.media == MediaState::Lost || self.released == Some(call.call.uid);
         let wanted = self
             .current
             .as_ref()
-            .is_some_and(|call| self.mine == Some(call.call.uid) || (self.leader && call.media == MediaState::Lost));
+            .is_some_and(|call| self.mine == Some(call.call.uid) || (self.leader && nowhere(call)));
         if !wanted || self.peer.is_some() {
             self.rejoin_at = None;
         } else if self.rejoin_at.is_none() {
@@ -599,6 +461,7 @@ impl Softphone {
         let uid = call.call.uid;
         self.mine = Some(uid);
         self.problem = None;
+        self.released = None;
         self.rejoin_at = None;
         self.outputs.push_back(Output::OpenMicrophone);
         self.open_peer(uid);

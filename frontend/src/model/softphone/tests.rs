@@ -216,6 +216,21 @@ fn a_tab_whose_sound_was_taken_by_another_one_lets_go_of_it() {
 }
 
 #[test]
+fn the_leader_takes_the_sound_of_a_tab_that_was_closed_unless_that_one_comes_back() {
+    let mut phone = phone(true);
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected))));
+
+    feed(&mut phone, NOW, Input::SoundReleased(uid()));
+    assert_eq!(phone.deadline(), Some(Millis(3_500)));
+    feed(&mut phone, NOW, Input::SoundTaken(uid()));
+    assert_eq!(phone.deadline(), None);
+
+    feed(&mut phone, NOW, Input::SoundReleased(uid()));
+    let outputs = feed(&mut phone, Millis(3_500), Input::Timeout);
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+}
+
+#[test]
 fn the_leader_leaves_the_sound_to_the_tab_that_answered() {
     let mut phone = phone(true);
     rang(&mut phone);
