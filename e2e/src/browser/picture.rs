@@ -132,7 +132,7 @@ impl Tab {
         let folder = self.0.folder.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let folder = folder.context("no folder for pictures")?;
         fs::create_dir_all(&folder)?;
-        let number = self.next_picture();
+        let number = next_number(&folder)?;
         for look in looks {
             self.look(*look).await?;
             let path = folder.join(format!("{number:02}-{name}-{}.png", look.word()));
@@ -146,6 +146,17 @@ impl Tab {
         let data = answer["data"].as_str().context("no picture")?;
         BASE64_STANDARD.decode(data).context("the picture is not base64")
     }
+}
+
+/// The number after the last picture in a folder, whoever took that.
+fn next_number(folder: &Path) -> Result<u32> {
+    let mut last = 0;
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.split('-').next()?.parse().ok());
+        last = last.max(number.unwrap_or(0));
+    }
+    Ok(last + 1)
 }
 
 /// Two frames for the new size and colors, then the ends of the transitions they begin; what moves for ever is not

@@ -1,7 +1,6 @@
 //! One window of the browser: a person at work.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ const LOAD: Duration = Duration::from_secs(20);
 pub(super) struct Inner {
     pub(super) pipe: Arc<Pipe>,
     pub(super) session: String,
-    pub(super) pictures: AtomicU32,
     pub(super) folder: Mutex<Option<PathBuf>>,
     target: String,
     context: Value,
@@ -46,7 +44,6 @@ impl Tab {
         let tab = Self(Arc::new(Inner {
             pipe: Arc::clone(pipe),
             session,
-            pictures: AtomicU32::new(0),
             folder: Mutex::new(None),
             target,
             context: context.clone(),
@@ -214,10 +211,6 @@ impl Tab {
 
     pub(super) fn history(&self) -> Vec<String> {
         self.0.pipe.history()
-    }
-
-    pub(super) fn next_picture(&self) -> u32 {
-        self.0.pictures.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Sends a command and waits for the event it causes.
