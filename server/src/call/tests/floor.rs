@@ -1,0 +1,249 @@
+//! The demo company's floor without a network: feeds the core and remembers what it asked for.
+
+use super::*;
+
+pub(super) struct CallIn {
+    pub(super) dialog: DialogId,
+    pub(super) leg: LegId,
+}
+
+pub(super) struct Floor {
+    pub(super) center: CallCenter,
+    pub(super) now: Millis,
+    pub(super) seen: Vec<Effect>,
+    pub(super) dialogs: u64,
+    pub(super) replies: u64,
+    pub(super) seq: u64,
+}
+
+impl Floor {
+    pub(super) fn new() -> Self {
+        fn prompt(_: &str, name: &str) -> Option<Arc<cordboard_media::Clip>> {
+            (!name.is_empty()).then(|| Arc::new(cordboard_media::Clip::new(vec![0; 160])))
+        }
+        let directory = Arc::new(crate::demo::directory());
+        let sip = "127.0.0.1:5060".parse().unwrap();
+        let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, START, 1);
+        let mut floor = Self { center, now: START, seen: Vec::new(), dialogs: 0, replies: 0, seq: 0 };
+        for agent in directory.agents.keys() {
+            floor.toggle(*agent, Toggle::On);
+        }
+        floor.seen.clear();
+        floor
+    }
+
+    pub(super) fn feed(&mut self, input: Input) {
+        self.center.handle_input(self.now, input);
+        loop {
+            match self.center.poll_effect() {
+                Effect::Timeout(_) => break,
+                effect => self.seen.push(effect),
+            }
+        }
+    }
+
+    pub(super) fn sign_in(&mut self, socket: SocketId, agent: AgentId) {
+        let hello = Hello { app: "t".into(), device: "d".into(), tab: "t".into(), topics: Vec::new(), after: None };
+        let session = SessionId::demo(1);
+        self.feed(Input::SocketOpened { socket, agent, session, hello: Box::new(hello) });
+        let state = DeviceState { mic: Microphone::Granted, audio: PageAudio::Running, visible: true, leader: true };
+        self.client(socket, ClientMessage::Device(state)).unwrap();
+    }
+
+    pub(super) fn toggle(&mut self, agent: AgentId, state: Toggle) {
+        self.seq += 1;
+        let stamp =
+            Stamp { since: self.now, by: Actor::user(agent, "x"), source: cordboard_shared::agent::Source::Panel };
+        let facts = AgentFacts {
+            version: Version { epoch: 1, rev: self.seq },
+            seat: Seat::Active,
+            pause: None,
+            dnd: None,
+            opt_out: None,
+            toggle: ToggleFact { state, stamp, reason: None, until: None, apply: Apply::Now },
+            intent: Intent::default(),
+            fence: 0,
+        };
+        let at = FeedPosition { epoch: 1, bucket: 0, seq: self.seq };
+        self.feed(Input::Facts { agent, facts: Box::new(facts), at });
+    }
+
+    pub(super) fn client(&mut self, socket: SocketId, message: ClientMessage) -> Result<Value, Problem> {
+        self.replies += 1;
+        let reply = ReplyTo(self.replies);
+        self.feed(Input::Client { socket, message: Box::new(message), reply });
+        match self.find(|it| matches!(it, Effect::Reply { to, .. } if *to == reply)) {
+            Some(Effect::Reply { result, .. }) => result,
+            _ => Ok(Value::Null),
+        }
+    }
+
+    pub(super) fn invite(&mut self, source: &str, to: &str, sdp: Option<Vec<u8>>) {
+        self.invite_with(source, to, sdp, Headers::default());
+    }
+
+    pub(super) fn invite_with(&mut self, source: &str, to: &str, sdp: Option<Vec<u8>>, headers: Headers) {
+        self.dialogs += 1;
+        let local = "127.0.0.1:5060".parse().unwrap();
+        let to = SipUri::new(Some(to), local);
+        self.feed(Input::Sip(SipEvent::Incoming(Box::new(IncomingCall {
+            dialog: DialogId::outgoing(1_000 + self.dialogs),
+            source: source.parse().unwrap(),
+            request_uri: to.clone(),
+            from: NameAddr::new(Some("Caller"), SipUri::new(Some("+442079460199"), local)),
+            to: NameAddr::new(None, to),
+            sip_call_id: "x".to_owned(),
+            sdp,
+            headers,
+        }))));
+    }
+
+    /// Lets the media side open the caller's sockets.
+    pub(super) fn opened(&mut self) -> CallIn {
+        let Some(Effect::OpenRtp(leg)) = self.find(|it| matches!(it, Effect::OpenRtp(_))) else { panic!("no leg") };
+        self.feed(Input::Media(FromMedia::RtpOpened { leg, local: "127.0.0.1:20002".parse().unwrap() }));
+        CallIn { dialog: DialogId::outgoing(1_000 + self.dialogs), leg }
+    }
+
+    pub(super) fn call_in(&mut self, to: &str) -> CallIn {
+        self.invite("127.0.0.1:5070", to, Some(offer()));
+        self.opened()
+    }
+
+    /// Asha is signed in at socket 1, has answered, and both hear each other.
+    pub(super) fn talk_to_asha(&mut self, number: &str) -> CallIn {
+        self.sign_in(SocketId(1), ASHA);
+        let call = self.call_in(number);
+        let ring = self.ring_of(ASHA).unwrap();
+        self.client(SocketId(1), ClientMessage::RingAck { offer: ring.offer }).unwrap();
+        self.browser_up(SocketId(1), ring.call);
+        self.client(SocketId(1), ClientMessage::Answer { offer: ring.offer }).unwrap();
+        call
+    }
+
+    /// The browser's leg this caller hears.
+    pub(super) fn desk(&self, caller: LegId) -> LegId {
+        match self.hears(caller) {
+            Some(Source::Leg(desk)) => desk,
+            other => panic!("hears {other:?}"),
+        }
+    }
+
+    pub(super) fn browser_up(&mut self, socket: SocketId, call: CallId) -> LegId {
+        self.client(socket, ClientMessage::RtcOffer { call, sdp: "v=0".to_owned() }).unwrap();
+        let Some(Effect::Media(Media::PeerOffer { leg, .. })) =
+            self.find(|it| matches!(it, Effect::Media(Media::PeerOffer { .. })))
+        else {
+            panic!("no peer")
+        };
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::PeerAnswer { leg, sdp: "v=0".to_owned() })));
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::PeerConnected { leg })));
+        leg
+    }
+
+    pub(super) fn digit(&mut self, leg: LegId, digit: char) {
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::Digit { leg, digit })));
+    }
+
+    pub(super) fn finish_play(&mut self, leg: LegId) {
+        let Some(Effect::Media(Media::Hear { source: Source::Clip { play, .. }, .. })) =
+            self.find(|it| matches!(it, Effect::Media(Media::Hear { source: Source::Clip { .. }, .. })))
+        else {
+            panic!("nothing plays")
+        };
+        self.feed(Input::Media(FromMedia::Event(MediaEvent::PlayFinished { leg, play })));
+    }
+
+    pub(super) fn find(&self, wanted: impl Fn(&Effect) -> bool) -> Option<Effect> {
+        self.seen.iter().rev().find(|it| wanted(it)).cloned()
+    }
+
+    pub(super) fn commanded(&self, wanted: impl Fn(&Sip) -> bool) -> Option<Sip> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Sip(command) if wanted(command) => Some((**command).clone()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn took(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
+        self.find(wanted).is_some()
+    }
+
+    pub(super) fn told(&self, agent: AgentId, wanted: impl Fn(&ServerMessage) -> bool) -> bool {
+        self.took(
+            |it| matches!(it, Effect::Live { to: Audience::Agent(to), message } if *to == agent && wanted(message)),
+        )
+    }
+
+    pub(super) fn ring_of(&self, agent: AgentId) -> Option<Ring> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Live { to: Audience::Agent(to), message } if *to == agent => match &**message {
+                ServerMessage::Ring(ring) => Some((**ring).clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// What this leg was told to hear last.
+    pub(super) fn hears(&self, wanted: LegId) -> Option<Source> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Media(Media::Hear { leg, source }) if *leg == wanted => Some(source.clone()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn recording(&self) -> Option<RecordingId> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Media(Media::Record { recording, .. }) => Some(*recording),
+            _ => None,
+        })
+    }
+
+    pub(super) fn rejected_with(&self, wanted: u16) -> bool {
+        self.commanded(|it| matches!(it, Sip::Reject { status, .. } if *status == wanted)).is_some()
+    }
+
+    pub(super) fn views(&self) -> Vec<CallView> {
+        self.seen
+            .iter()
+            .filter_map(|it| match it {
+                Effect::SaveCall(view) => Some((**view).clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(super) fn last_view(&self) -> CallView {
+        self.views().pop().unwrap()
+    }
+
+    pub(super) fn logged(&self) -> Option<CallView> {
+        self.seen.iter().rev().find_map(|it| match it {
+            Effect::Live { message, .. } => match &**message {
+                ServerMessage::CallLogged(view) => Some((**view).clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    pub(super) fn decisions(&self) -> Vec<Decision> {
+        let mut by_step = BTreeMap::new();
+        for effect in &self.seen {
+            if let Effect::SaveDecision(_, decision) = effect {
+                by_step.insert(decision.step, (**decision).clone());
+            }
+        }
+        by_step.into_values().collect()
+    }
+}
+
+pub(super) fn offer() -> Vec<u8> {
+    let local = "127.0.0.1:4000".parse().unwrap();
+    sdp::offer(local, 1, 1, &[AudioCodec::Pcmu], sdp::Direction::SendRecv).to_bytes()
+}
+
+pub(super) fn recorded(recording: RecordingId) -> FromMedia {
+    FromMedia::Recorded { recording, path: "2026/11/21/x.wav".to_owned(), ms: 2_210, bytes: 9, sha256: "00".to_owned() }
+}
