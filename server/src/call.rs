@@ -21,10 +21,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cordboard_media::PlayId;
-use cordboard_routing::{Engine, Input as Routing};
-use cordboard_shared::Millis;
+use cordboard_routing::{Engine, Event, Input as Routing};
 use cordboard_shared::call::EndedBy;
 use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId};
+use cordboard_shared::{FeedPosition, Millis};
 use cordboard_sip::DialogId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -93,8 +93,13 @@ impl CallCenter {
     pub fn new(directory: Arc<Directory>, sounds: Sounds, sip: SocketAddr, now: Millis, seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let mut engine = Engine::new(random.random());
-        let policy =
-            Routing::PolicyChanged { version: directory.policy_version, departments: directory.departments.clone() };
+        let policy = cordboard_shared::policy::Policy {
+            version: directory.policy_version,
+            departments: directory.departments.clone(),
+            ..Default::default()
+        };
+        let event = Box::new(Event::PolicySet { policy: Box::new(policy) });
+        let policy = Routing::Obey { event, at: FeedPosition::default() };
         // An engine without calls has nothing to refuse, and nothing to say yet.
         let _ = engine.handle_input(now, policy);
         Self {
@@ -125,7 +130,8 @@ impl CallCenter {
             Input::Sip(event) => self.sip_event(now, event),
             Input::Media(event) => self.media_event(now, event),
             Input::Facts { agent, facts, at } => {
-                self.route(now, Routing::FactsChanged { agent, facts, at });
+                let event = Event::FactsSet { agent, facts, changed: Vec::new(), note: None, request: None };
+                self.route(now, Routing::Obey { event: Box::new(event), at });
             }
             Input::SocketOpened { socket, agent, session, hello } => {
                 self.socket_opened(now, socket, agent, session, &hello);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, TokenId};
 use crate::phone::Extension;
+use crate::schedule::WeeklyHours;
 use crate::time::Millis;
 use crate::version::Version;
 
@@ -216,6 +217,16 @@ pub struct ToggleFact {
     pub apply: Apply,
 }
 
+/// Fact 6, the availability slots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotsFact {
+    /// Who set them, when and where.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+    /// The windows; without any the person is always inside.
+    pub hours: WeeklyHours,
+}
+
 /// The stored facts of one person: changed only by commands, each change one event of the durable log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentFacts {
@@ -231,6 +242,12 @@ pub struct AgentFacts {
     pub opt_out: Option<Block>,
     /// Fact 5.
     pub toggle: ToggleFact,
+    /// Fact 6: availability slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<SlotsFact>,
+    /// Works outside the slots until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_anyway: Option<Block>,
     /// Highest intent number seen, with the device that sent it (`edge-protocol.md` section 4).
     pub intent: Intent,
     /// Raised by an admin's Force; intents accepted under a lower fence are superseded.
@@ -318,6 +335,9 @@ pub struct ScheduleView {
     pub inside: bool,
     /// When that changes next.
     pub changes_at: Option<Millis>,
+    /// Working outside the slots until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_anyway: Option<Millis>,
 }
 
 /// Facts 1 to 4 and 6 in the presence body.

@@ -1,6 +1,10 @@
 //! Request and response bodies of the HTTP API, one file per resource.
 
+pub mod availability;
 pub mod calls;
+pub mod outbox;
+pub mod policy;
 pub mod presence;
+pub mod routing;
 pub mod session;
 pub mod test_call;

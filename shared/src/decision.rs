@@ -1,5 +1,7 @@
 //! The ledger: why each phone rang, or did not (`availability-and-panel.md` section 2.6, `wire.md` section 3).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Source;
@@ -141,8 +143,12 @@ pub enum Then {
     Voicemail,
     /// A message is played.
     Message,
-    /// A callback is offered.
+    /// A callback is offered, or kept in the line.
     Callback,
+    /// Onto the follow-up list.
+    FollowUp,
+    /// The person who transfers is told why it cannot be.
+    Refused,
     /// The call ends.
     Disconnect,
     /// Somebody answered.
@@ -155,7 +161,7 @@ pub enum Then {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecidingFact {
     /// Which fact: `seat`, `pause`, `dnd`, `opt_out`, `toggle`, `schedule`, `devices` or `load`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its value.
     pub value: serde_json::Value,
     /// The agent's version then.
@@ -181,7 +187,7 @@ pub struct MemberDecision {
     /// Place in the order, from 1.
     pub order: u32,
     /// The cell of the reachability matrix that decided: `"<row>/<column>"`.
-    pub cell: String,
+    pub cell: Cow<'static, str>,
     /// How long their device rang, in milliseconds.
     pub rang_ms: Option<u64>,
     /// The fact that decided.
@@ -200,15 +206,25 @@ pub struct Decision {
     /// The department, when there is one.
     pub department: Option<DepartmentId>,
     /// The strategy's name.
-    pub strategy: String,
+    pub strategy: Cow<'static, str>,
     /// Version of the rules.
     pub policy_version: String,
     /// State the decision was taken on.
     pub state_version: String,
+    /// Why the call was not routed at all: blocked, no line, suspended, no flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Reason>,
+    /// How many people could be rung at once when it was taken.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slots: u32,
     /// Every member, in order.
     pub members: Vec<MemberDecision>,
     /// What came next.
     pub then: Then,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Answer to `GET /core/calls/{uid}/decisions`.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, DepartmentId, NumberId, TrunkId};
 use crate::phone::{E164, Extension};
+use crate::policy::ReachPatch;
+use crate::schedule::WeeklyHours;
 
 /// How a department rings its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +62,18 @@ pub enum Fallback {
         /// Its slug.
         department: String,
     },
+    /// Ring one person, once.
+    Agent {
+        /// Who.
+        agent: AgentId,
+    },
+    /// Play a message, then end the call.
+    Message {
+        /// `audio:<name>`.
+        audio: String,
+    },
+    /// Offer to call back: the place in the line is kept.
+    Callback,
     /// End the call.
     Disconnect,
 }
@@ -82,6 +96,9 @@ pub struct Sticky {
     pub mode: StickyMode,
     /// Memory, in hours.
     pub hours: u32,
+    /// What a strict binding does when its person cannot take the call; none is the department's voicemail box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
 }
 
 /// Whether another person may answer instead of the bound one.
@@ -92,6 +109,43 @@ pub enum StickyMode {
     Strict,
     /// Yes.
     Loose,
+}
+
+/// A skill the calls of a department need, and how that need relaxes while the caller waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkillNeed {
+    /// The skill.
+    pub skill: String,
+    /// The level needed at first (1–10).
+    pub level: u8,
+    /// Lower levels after a wait, in rising order of the wait.
+    #[serde(default)]
+    pub relax: Vec<Relax>,
+}
+
+/// A step of relaxing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relax {
+    /// After so long in the line, in seconds.
+    pub after_seconds: u32,
+    /// The level needed from then on; 0 is none.
+    pub level: u8,
+}
+
+/// A rule that comes before the strategy; the first that holds decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Holds only within these hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<WeeklyHours>,
+    /// Holds only for callers whose number begins with one of these, such as `+4420`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefixes: Vec<String>,
+    /// Holds only for contacts with one of these tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Where the call goes.
+    pub then: Fallback,
 }
 
 /// A department.
@@ -125,6 +179,64 @@ pub struct Department {
     pub caller_id: Option<E164>,
     /// Whether calls are recorded.
     pub recording: RecordingRule,
+    /// Opening hours and holidays; without windows it is always open.
+    #[serde(default, skip_serializing_if = "WeeklyHours::is_always")]
+    pub hours: WeeklyHours,
+    /// What follows when it is closed; none is the ordinary fallback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Fallback>,
+    /// Rules that come before the strategy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// Skills its calls need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<SkillNeed>,
+    /// How much a wait here counts against one elsewhere (1–10).
+    #[serde(default = "one")]
+    pub weight: u32,
+    /// Time between two announcements of place and wait, in seconds (15–300); 0 is none.
+    #[serde(default)]
+    pub announce_seconds: u32,
+    /// Whether a waiting caller may press 1 to be called back.
+    #[serde(default)]
+    pub callback: bool,
+    /// Narrower reach than the account's.
+    #[serde(default)]
+    pub reach: ReachPatch,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Department {
+    /// A department with usual settings and nobody in it.
+    pub fn new(id: DepartmentId, slug: &str, name: &str, strategy: Strategy) -> Self {
+        Self {
+            id,
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            strategy,
+            members: Vec::new(),
+            ring_seconds: 25,
+            wave: 5,
+            wrap_up_seconds: 0,
+            sticky: None,
+            max_wait_seconds: 300,
+            fallback: Vec::new(),
+            music: "default".to_owned(),
+            caller_id: None,
+            recording: RecordingRule::Off,
+            hours: WeeklyHours::default(),
+            closed: None,
+            conditions: Vec::new(),
+            needs: Vec::new(),
+            weight: 1,
+            announce_seconds: 0,
+            callback: false,
+            reach: ReachPatch::default(),
+        }
+    }
 }
 
 /// Where a number, or a menu key, leads: `flow:main`, `department:support`, `extension:21`.

@@ -1,14 +1,17 @@
 //! Frames of the live socket `/core/ws` (`wire.md` section 4).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::agent::{AgentProfile, Presence};
+use crate::agent::{AgentProfile, Presence, Verdict};
 use crate::call::{CallView, MediaState};
 use crate::department::{Department, Number};
 use crate::error::Problem;
 use crate::id::{AgentId, CallId, DepartmentId, OfferId};
 use crate::pii::Pii;
+use crate::policy::Policy;
 use crate::time::Millis;
 use crate::version::FeedPosition;
 
@@ -193,6 +196,21 @@ pub enum ClientMessage {
         /// The keys.
         digits: String,
     },
+    /// After-call work is finished.
+    #[serde(rename = "wrapup.done")]
+    WrapUpDone {},
+    /// Thirty seconds more of after-call work, once.
+    #[serde(rename = "wrapup.extend")]
+    WrapUpExtend {},
+    /// The person has done something: a pointer, a key. At most one a minute.
+    #[serde(rename = "activity")]
+    Activity {},
+    /// A due callback is dealt with.
+    #[serde(rename = "callback.done")]
+    CallbackDone {
+        /// The call that asked for it.
+        call: CallId,
+    },
     /// A note on the call.
     #[serde(rename = "call.note")]
     Note {
@@ -304,6 +322,12 @@ pub struct Snapshot {
     /// Account time zone (IANA name).
     #[serde(default)]
     pub zone: String,
+    /// The routing policy, for those who may see it.
+    #[serde(default)]
+    pub policy: Option<Box<Policy>>,
+    /// The words an Away may give as its reason.
+    #[serde(default)]
+    pub away_reasons: Vec<String>,
     /// When this was true.
     pub as_of: Millis,
 }
@@ -375,7 +399,31 @@ pub enum ServerMessage {
         waiting: u32,
         /// The longest wait, in milliseconds.
         longest_ms: u64,
+        /// Members by verdict.
+        #[serde(default)]
+        by_verdict: BTreeMap<Verdict, u32>,
     },
+    /// The policy has changed.
+    #[serde(rename = "policy.changed")]
+    PolicyChanged(Box<Policy>),
+    /// A callback has come due, or is dealt with.
+    #[serde(rename = "callbacks.changed")]
+    CallbacksChanged {},
+    /// Inactivity ends this sign-in then, unless something is done.
+    #[serde(rename = "signout.soon")]
+    SignOutSoon {
+        /// When.
+        at: Millis,
+    },
+    /// The person was set Away by the server, and why.
+    #[serde(rename = "away.set")]
+    AwaySet {
+        /// `missed_2`, `inactivity_8h` and the like.
+        reason: String,
+    },
+    /// An Away with an end is over: is the person back?
+    #[serde(rename = "away.over")]
+    AwayOver {},
     /// The server is stopping: reconnect after so long.
     #[serde(rename = "draining")]
     Draining {

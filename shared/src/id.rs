@@ -75,6 +75,10 @@ uuid_ids! {
     SessionId,
     /// An API token (`tid` in its payload).
     TokenId,
+    /// An emergency route.
+    EmergencyId,
+    /// A text message.
+    MessageId,
     /// A request, as named in `instance` of an error and in the `Request-Id` header.
     RequestId,
 }

@@ -16,7 +16,9 @@ pub mod flow;
 pub mod id;
 pub mod phone;
 pub mod pii;
+pub mod policy;
 pub mod presence;
+pub mod schedule;
 pub mod time;
 #[cfg(feature = "token")]
 pub mod token;

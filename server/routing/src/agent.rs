@@ -6,13 +6,24 @@ use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentFacts, Effective, FactsView, Presence, ScheduleView, Seat, Toggle, Verdict};
 use cordboard_shared::decision::{DecidingFact, Reason};
 use cordboard_shared::id::{AgentId, CallId, OfferId};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::matrix::{Letter, Matrix, Row};
 
 /// Something of a person's that can ring: one browser tab, one phone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeviceId(pub u64);
+
+/// What kind of thing it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// A browser tab.
+    Browser,
+    /// A desk phone or a mobile.
+    Phone,
+}
 
 /// What a person is busy with. Never stored: it follows from live legs, offers and timers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,7 +114,7 @@ impl Agent {
                 pause: facts.pause.clone(),
                 dnd: facts.dnd.clone(),
                 opt_out: facts.opt_out.clone(),
-                schedule: ScheduleView { inside: true, changes_at: None },
+                schedule: ScheduleView { inside: true, changes_at: None, work_anyway: None },
             },
             effective: Effective {
                 verdict,
@@ -127,7 +138,7 @@ impl Agent {
         let verdict = self.verdict();
         let block = |name: &str, block: Option<&cordboard_shared::agent::Block>| {
             block.map(|block| DecidingFact {
-                name: name.to_owned(),
+                name: name.to_owned().into(),
                 value: json!(block.reason.clone().unwrap_or_else(|| "on".to_owned())),
                 version: facts.version,
                 since: Some(block.stamp.since),
@@ -136,7 +147,14 @@ impl Agent {
             })
         };
         let live = |name: &str, value: serde_json::Value, since: Option<Millis>| {
-            Some(DecidingFact { name: name.to_owned(), value, version: facts.version, since, by: None, source: None })
+            Some(DecidingFact {
+                name: name.to_owned().into(),
+                value,
+                version: facts.version,
+                since,
+                by: None,
+                source: None,
+            })
         };
         match verdict {
             Verdict::Available => (Reason::NotReached, None),
@@ -150,7 +168,7 @@ impl Agent {
             Verdict::Away => {
                 let toggle = &facts.toggle;
                 let fact = DecidingFact {
-                    name: "toggle".to_owned(),
+                    name: "toggle".into(),
                     value: json!(u8::from(toggle.state)),
                     version: facts.version,
                     since: Some(toggle.stamp.since),

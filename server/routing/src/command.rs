@@ -1,18 +1,21 @@
 //! What goes into the engine and what comes out.
 
-use cordboard_shared::agent::AgentFacts;
+use cordboard_shared::agent::Verdict;
 use cordboard_shared::call::CallCause;
 use cordboard_shared::decision::{Decision, Reason};
-use cordboard_shared::department::Department;
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, OfferId};
+use cordboard_shared::pii::Pii;
 use cordboard_shared::{FeedPosition, Millis};
+use serde::{Deserialize, Serialize};
 
-use crate::agent::DeviceId;
+use crate::agent::{DeviceId, DeviceKind};
+use crate::event::Event;
 use crate::line::Exhausted;
 use crate::matrix::Row;
 
 /// Whom a call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// A department's line.
     Department(DepartmentId),
@@ -20,38 +23,57 @@ pub enum Target {
     Agent(AgentId),
 }
 
-/// All the engine can be told.
-#[derive(Clone, Debug)]
+/// A call on its way into the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The call.
+    pub call: CallId,
+    /// Whom it is for.
+    pub target: Target,
+    /// The path it came by.
+    pub row: Row,
+    /// The caller's number, unless withheld.
+    #[serde(default)]
+    pub caller: Option<Pii<String>>,
+    /// Raises the caller above others, 0 to 9; a contact's priority counts when it is higher.
+    #[serde(default)]
+    pub priority: u8,
+}
+
+/// All the engine can be told. Together with the instants these are the whole history of its decisions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Input {
-    /// The departments as they are from now on.
-    PolicyChanged {
-        /// Rises with each change.
-        version: u64,
-        /// All of them.
-        departments: Vec<Department>,
-    },
-    /// A person's facts, committed at this position of the feed.
-    FactsChanged {
-        /// Whose.
-        agent: AgentId,
-        /// All facts, as they are from now on.
-        facts: Box<AgentFacts>,
+    /// An entry of the durable log, on disk at this position.
+    Obey {
+        /// What it says.
+        event: Box<Event>,
         /// Where in the feed.
         at: FeedPosition,
     },
     /// A device has proven that it can ring.
-    DeviceReady(AgentId, DeviceId),
+    DeviceReady(AgentId, DeviceId, DeviceKind),
     /// A device cannot ring any more.
     DeviceGone(AgentId, DeviceId),
-    /// A call is to be routed.
-    CallArrived {
+    /// A panel of this person is connected; repeated for each.
+    PanelOpened(AgentId),
+    /// One of them is gone.
+    PanelClosed(AgentId),
+    /// The person has done something.
+    Active(AgentId),
+    /// A call is at the door: the block list, the lines and the account decide whether it may come in.
+    CallOffered {
         /// The call.
         call: CallId,
-        /// Whom it is for.
-        target: Target,
-        /// The path it came by.
-        row: Row,
+        /// The caller's number, unless withheld.
+        caller: Option<Pii<String>>,
     },
+    /// The number called leads nowhere now: written down as a decision.
+    NoFlow(CallId),
+    /// The call's external leg is gone: its line is free.
+    CallReleased(CallId),
+    /// A call is to be routed.
+    CallArrived(Arrival),
     /// The person's device rings.
     OfferConfirmed(OfferId),
     /// Answer was pressed.
@@ -64,13 +86,61 @@ pub enum Input {
     CallerGone(CallId),
     /// The connected call is over.
     CallEnded(CallId),
+    /// The person takes this waiting call.
+    TakeWaiting(AgentId, CallId),
+    /// The person makes a call of their own: rows 14 and 15.
+    OwnCall {
+        /// Who.
+        agent: AgentId,
+        /// The call.
+        call: CallId,
+        /// Agent leg of an own call, or outbound.
+        row: Row,
+    },
+    /// After-call work is finished.
+    WrapUpDone(AgentId),
+    /// Thirty seconds more of it, once.
+    WrapUpExtend(AgentId),
+    /// The waiting caller wants to be called back and will hang up.
+    CallbackAsked(CallId),
+    /// A due callback is dealt with.
+    CallbackDone(CallId),
     /// A deadline has come.
     Timeout,
+}
+
+/// What time alone has changed in a person's facts; the account writes it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Elapsed {
+    /// The pause is over.
+    Pause,
+    /// Do Not Disturb is over.
+    Dnd,
+    /// An Away with an end is over, and the account returns by itself: On.
+    AwayReturned,
+    /// A slot has begun or ended, or the time of working anyway is over.
+    Schedule,
+    /// Too many offers missed in a row: Away.
+    Missed,
+    /// Too long without activity: Away, and the sign-ins end.
+    Inactive,
+    /// The call after which an Away was to hold is over.
+    AfterCall,
 }
 
 /// All the engine can ask for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
+    /// The call may come in.
+    Admitted(CallId),
+    /// It may not; a decision was written.
+    Refused {
+        /// The call.
+        call: CallId,
+        /// `blocked_caller`, `no_line_free` or `account_suspended`.
+        reason: Reason,
+    },
     /// Ring this person.
     Offer {
         /// The lease.
@@ -113,7 +183,18 @@ pub enum Output {
         /// The call.
         call: CallId,
         /// In which line.
-        department: DepartmentId,
+        department: Option<DepartmentId>,
+    },
+    /// Tell the waiting caller their place and wait.
+    Announce {
+        /// The call.
+        call: CallId,
+        /// Place, from 1; never a higher one than before.
+        position: u32,
+        /// Estimated wait, in milliseconds.
+        estimate_ms: Option<u64>,
+        /// Whether 1 may be pressed to be called back.
+        callback: bool,
     },
     /// The call now stands in this department.
     Entered {
@@ -138,8 +219,20 @@ pub enum Output {
         /// The entry.
         decision: Box<Decision>,
     },
+    /// Must outlive the process: append it to the durable log.
+    Remember(Box<Event>),
+    /// Time alone has changed this person's verdict, or is to change their facts.
+    Elapsed(AgentId, Elapsed),
+    /// Inactivity sets the person Away then.
+    InactiveSoon(AgentId, Millis),
+    /// An Away with an end is over; the person is to be asked.
+    AwayOver(AgentId),
     /// The presence of this person reads differently now.
     PresenceChanged(AgentId),
+    /// The line of this department has changed.
+    LineChanged(DepartmentId),
+    /// A callback has come due or is dealt with.
+    CallbacksChanged,
     /// Nothing more until then, or until the next input.
     Timeout(Option<Millis>),
 }
@@ -162,4 +255,7 @@ pub enum EngineError {
     /// Somebody else took the call.
     #[error("answered elsewhere")]
     AnsweredElsewhere,
+    /// The matrix does not let this person do it now.
+    #[error("not allowed while {}", .0.word())]
+    NotAllowed(Verdict),
 }

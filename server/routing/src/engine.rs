@@ -10,6 +10,7 @@ use cordboard_shared::{FeedPosition, Millis};
 
 use crate::agent::{Agent, DeviceId, Load};
 use crate::command::{EngineError, Input, Output, Target};
+use crate::event::Event;
 use crate::ledger::{self, Basis};
 use crate::line::{Exhausted, Line, LineState, RING_SECONDS_DIRECT, Tried};
 use crate::matrix::{Letter, Matrix, Row};
@@ -115,17 +116,19 @@ impl Engine {
 
     fn apply(&mut self, now: Millis, input: Input) -> Result<(), EngineError> {
         match input {
-            Input::PolicyChanged { version, departments } => {
-                self.policy_version = version;
-                self.departments = departments.into_iter().map(|department| (department.id, department)).collect();
-                Ok(())
-            }
-            Input::FactsChanged { agent, facts, at } => {
+            Input::Obey { event, at } => {
                 self.position = at;
-                self.facts_changed(now, agent, *facts);
+                match *event {
+                    Event::FactsSet { agent, facts, .. } => self.facts_changed(now, agent, *facts),
+                    Event::PolicySet { policy } => {
+                        self.policy_version = policy.version;
+                        self.departments = policy.departments.into_iter().map(|it| (it.id, it)).collect();
+                    }
+                    _ => {}
+                }
                 Ok(())
             }
-            Input::DeviceReady(agent, device) => {
+            Input::DeviceReady(agent, device, _) => {
                 let known = self.agents.get_mut(&agent).ok_or(EngineError::UnknownAgent)?;
                 if known.devices.insert(device) {
                     self.outputs.push_back(Output::PresenceChanged(agent));
@@ -133,7 +136,7 @@ impl Engine {
                 Ok(())
             }
             Input::DeviceGone(agent, device) => self.device_gone(now, agent, device),
-            Input::CallArrived { call, target, row } => self.call_arrived(now, call, target, row),
+            Input::CallArrived(it) => self.call_arrived(now, it.call, it.target, it.row),
             Input::OfferConfirmed(offer) => {
                 self.offers.get_mut(&offer).ok_or(EngineError::OfferEnded)?.confirm(now);
                 Ok(())
@@ -147,10 +150,15 @@ impl Engine {
             Input::ConnectFailed(call) => self.connect_failed(now, call),
             Input::CallerGone(call) => self.caller_gone(now, call),
             Input::CallEnded(call) => self.call_ended(now, call),
+            Input::CallOffered { call, .. } => {
+                self.outputs.push_back(Output::Admitted(call));
+                Ok(())
+            }
             Input::Timeout => {
                 self.timeout(now);
                 Ok(())
             }
+            _ => Ok(()),
         }
     }
 
@@ -210,7 +218,11 @@ impl Engine {
 
     fn accepted(&mut self, now: Millis, id: OfferId) -> Result<(), EngineError> {
         let Some(offer) = self.offers.remove(&id) else { return Err(EngineError::OfferEnded) };
-        let tried = Tried { reason: Reason::Answered, cell: String::new(), rang_ms: Some(now.since(offer.offered_at)) };
+        let tried = Tried {
+            reason: Reason::Answered,
+            cell: std::borrow::Cow::Borrowed(""),
+            rang_ms: Some(now.since(offer.offered_at)),
+        };
         self.settle(offer.call, offer.agent, &tried, Then::Answered);
         if let Some(line) = self.lines.get_mut(&offer.call) {
             line.state = LineState::Connected { agent: offer.agent };
@@ -400,7 +412,7 @@ impl Engine {
             line.open = decision;
             line.state = LineState::Waiting { until: line.entered_at + u64::from(longest) * 1_000 };
         }
-        self.outputs.push_back(Output::Waiting { call, department });
+        self.outputs.push_back(Output::Waiting { call, department: Some(department) });
     }
 
     /// Takes the next link of the fallback chain; whether the engine has let go of the call.
@@ -425,7 +437,7 @@ impl Engine {
                 return false;
             }
             Fallback::Voicemail { mailbox } => (Then::Voicemail, Exhausted::Voicemail { mailbox }),
-            Fallback::Disconnect => (Then::Disconnect, Exhausted::Disconnect),
+            _ => (Then::Disconnect, Exhausted::Disconnect),
         };
         self.decide(now, call, candidates, None, then);
         self.lines.remove(&call);

@@ -37,9 +37,11 @@ pub(crate) fn entry(
         at: basis.now,
         row: row.number(),
         department,
-        strategy: if department.is_some() { "serial" } else { "direct" }.to_owned(),
+        strategy: if department.is_some() { "serial" } else { "direct" }.into(),
         policy_version: basis.policy_version.to_string(),
         state_version: basis.state_version.to_string(),
+        refused: None,
+        slots: 1,
         members,
         then,
     }
@@ -52,15 +54,10 @@ fn member(
     tried: &BTreeMap<AgentId, Tried>,
     chosen: Option<AgentId>,
 ) -> MemberDecision {
-    let describe = |reason: Reason, cell: String, rang_ms: Option<u64>, fact: Option<DecidingFact>| MemberDecision {
-        agent: candidate.agent,
-        name: None,
-        reason,
-        order,
-        cell,
-        rang_ms,
-        fact,
-    };
+    let describe =
+        |reason: Reason, cell: std::borrow::Cow<'static, str>, rang_ms: Option<u64>, fact: Option<DecidingFact>| {
+            MemberDecision { agent: candidate.agent, name: None, reason, order, cell, rang_ms, fact }
+        };
     if let Some(tried) = tried.get(&candidate.agent) {
         return describe(tried.reason, tried.cell.clone(), tried.rang_ms, None);
     }

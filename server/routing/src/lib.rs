@@ -10,15 +10,19 @@
 
 mod agent;
 mod command;
+mod durable;
 mod engine;
+mod event;
 mod ledger;
 mod line;
 mod matrix;
 mod offer;
 mod strategy;
 
-pub use agent::{Agent, DeviceId, Load};
-pub use command::{EngineError, Input, Output, Target};
+pub use agent::{Agent, DeviceId, DeviceKind, Load};
+pub use command::{Arrival, Elapsed, EngineError, Input, Output, Target};
+pub use durable::{Bound, Durable};
 pub use engine::Engine;
+pub use event::{Callback, Event, Place};
 pub use line::{Exhausted, RING_SECONDS_DIRECT};
 pub use matrix::{Column, Letter, Matrix, Row};

@@ -22,6 +22,23 @@ pub enum Exhausted {
         /// A department's slug or a person's id.
         mailbox: String,
     },
+    /// A message, then the end.
+    Message {
+        /// `audio:<name>`.
+        audio: String,
+    },
+    /// The caller keeps the place and is called back: said to them, then the call ends.
+    Callback,
+    /// Onto the follow-up list of this person; then the call ends.
+    FollowUp {
+        /// For whom.
+        agent: AgentId,
+    },
+    /// Nothing happens to the caller; whoever transferred or picked up is told why.
+    Refused {
+        /// Why.
+        reason: Reason,
+    },
     /// Nowhere: it ends.
     Disconnect,
 }
@@ -30,7 +47,7 @@ pub enum Exhausted {
 #[derive(Clone, Debug)]
 pub(crate) struct Tried {
     pub(crate) reason: Reason,
-    pub(crate) cell: String,
+    pub(crate) cell: std::borrow::Cow<'static, str>,
     pub(crate) rang_ms: Option<u64>,
 }
 

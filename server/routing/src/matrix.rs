@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use cordboard_shared::agent::Verdict;
+use serde::{Deserialize, Serialize};
 
 /// The call paths, by their row number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Row {
     /// Department, ring group or campaign.
@@ -229,8 +231,8 @@ impl Matrix {
     }
 
     /// The name of the cell, as a decision shows it: `"1/away"`.
-    pub fn cell(row: Row, verdict: Verdict) -> String {
-        format!("{}/{}", row.number(), Column::of(verdict).map_or("disabled", Column::name))
+    pub fn cell(row: Row, verdict: Verdict) -> std::borrow::Cow<'static, str> {
+        format!("{}/{}", row.number(), Column::of(verdict).map_or("disabled", Column::name)).into()
     }
 
     /// Every row's letter for a person in this state, for `matrix` in the presence body.

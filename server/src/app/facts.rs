@@ -48,6 +48,8 @@ pub(super) fn initial(now: Millis, epoch: u32) -> AgentFacts {
             until: None,
             apply: Apply::Now,
         },
+        slots: None,
+        work_anyway: None,
         intent: Intent::default(),
         fence: 0,
     }

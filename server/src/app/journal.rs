@@ -208,9 +208,11 @@ mod tests {
             at: Millis(5),
             row: 1,
             department: None,
-            strategy: "serial".to_owned(),
+            strategy: "serial".into(),
             policy_version: "1".to_owned(),
             state_version: "1.0.1".to_owned(),
+            refused: None,
+            slots: 0,
             members: Vec::new(),
             then: cordboard_shared::decision::Then::Wait,
         }

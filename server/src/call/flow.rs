@@ -1,7 +1,7 @@
 //! Call flows: menus, messages and where keys lead.
 
 use cordboard_media::{Command as Media, Source};
-use cordboard_routing::{Input as Routing, Row, Target};
+use cordboard_routing::{Arrival, Input as Routing, Row, Target};
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallState, EndedBy, FlowRef};
 use cordboard_shared::flow::{Flow, Node};
@@ -256,7 +256,9 @@ impl CallCenter {
             call.play = None;
             call.queued_at = Some(now);
         }
-        if self.try_route(now, Routing::CallArrived { call: id, target, row }).is_err() {
+        let caller = self.calls.get(&id).map(|call| call.view.from.number.clone()).filter(|it| it.0 != "anonymous");
+        let arrival = Arrival { call: id, target, row, caller, priority: 0 };
+        if self.try_route(now, Routing::CallArrived(arrival)).is_err() {
             // The engine never had it, so there is nothing to take back from it.
             if let Some(call) = self.calls.get_mut(&id) {
                 call.phase = Phase::Flow;

@@ -56,6 +56,10 @@ impl CallCenter {
                 json!({})
             }),
             ClientMessage::Digits { call, digits } => self.digits(agent, call, digits),
+            ClientMessage::WrapUpDone {}
+            | ClientMessage::WrapUpExtend {}
+            | ClientMessage::Activity {}
+            | ClientMessage::CallbackDone { .. } => Ok(json!({})),
             ClientMessage::Note { call, text } => self.note(now, agent, call, text),
         };
         self.push(Effect::Reply { to: reply, result });
@@ -241,6 +245,9 @@ fn engine_problem(error: EngineError) -> Problem {
     match error {
         EngineError::OfferEnded | EngineError::UnknownCall => offer_ended(),
         EngineError::AnsweredElsewhere => answered_elsewhere(),
+        EngineError::NotAllowed(verdict) => {
+            Problem::new(ProblemCode::CallEnded, format!("This cannot be done while {}.", verdict.word()))
+        }
         EngineError::UnknownAgent | EngineError::UnknownDepartment => {
             Problem::new(ProblemCode::NotFound, "No such person or department.")
         }

@@ -60,6 +60,7 @@ impl CallCenter {
                 Output::Exhausted { call, to, cause } => self.nobody_left(now, call, to, cause),
                 Output::Decided { call, decision } => self.push(Effect::SaveDecision(call, decision)),
                 Output::PresenceChanged(agent) => self.push(Effect::PresenceChanged(agent)),
+                _ => {}
             }
         }
         result
@@ -121,7 +122,7 @@ impl CallCenter {
         }
         match to {
             Exhausted::Voicemail { mailbox } => self.enter_voicemail(now, id, &mailbox),
-            Exhausted::Disconnect => {
+            _ => {
                 let next = self.node_after(id);
                 let accepted = self.calls.get(&id).is_some_and(|call| call.caller.accepted);
                 if next.is_some() {

@@ -47,7 +47,11 @@ impl CallCenter {
         }
         known.can_ring = can_ring;
         let (agent, device) = (known.agent, DeviceId(socket.0));
-        let input = if can_ring { Routing::DeviceReady(agent, device) } else { Routing::DeviceGone(agent, device) };
+        let input = if can_ring {
+            Routing::DeviceReady(agent, device, cordboard_routing::DeviceKind::Browser)
+        } else {
+            Routing::DeviceGone(agent, device)
+        };
         self.route(now, input);
     }
 
@@ -77,6 +81,8 @@ impl CallCenter {
                 .cloned()
                 .collect(),
             numbers: self.directory.numbers.clone(),
+            policy: None,
+            away_reasons: Vec::new(),
             offers: self
                 .offers
                 .values()

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use cordboard_shared::agent::{AgentProfile, Role};
-use cordboard_shared::department::{
-    Department, Destination, Fallback, Mailbox, Member, Number, RecordingRule, Strategy, Trunk,
-};
+use cordboard_shared::department::{Department, Destination, Fallback, Mailbox, Member, Number, Strategy, Trunk};
 use cordboard_shared::flow::{Flow, FlowState, Node};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, FlowId, NumberId, TrunkId};
 use cordboard_shared::phone::{E164, Extension};
@@ -129,20 +127,11 @@ fn department(
         skills: BTreeMap::new(),
     });
     Department {
-        id,
-        slug: slug.to_owned(),
-        name: name.to_owned(),
-        strategy,
-        members: members.collect(),
         ring_seconds,
-        wave: 5,
-        wrap_up_seconds: 0,
-        sticky: None,
-        max_wait_seconds: 300,
+        members: members.collect(),
         fallback,
-        music: "default".to_owned(),
         caller_id: Some(e164(MAIN_NUMBER)),
-        recording: RecordingRule::Off,
+        ..Department::new(id, slug, name, strategy)
     }
 }
 
@@ -205,7 +194,7 @@ mod tests {
                 match fallback {
                     Fallback::Voicemail { mailbox } => assert!(directory.mailbox(mailbox).is_some()),
                     Fallback::Department { department } => assert!(directory.department_by_slug(department).is_some()),
-                    Fallback::Disconnect => {}
+                    Fallback::Agent { .. } | Fallback::Message { .. } | Fallback::Callback | Fallback::Disconnect => {}
                 }
             }
         }

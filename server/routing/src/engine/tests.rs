@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cordboard_shared::agent::{Actor, AgentFacts, Apply, Intent, Seat, Source, Stamp, Toggle, ToggleFact, Verdict};
 use cordboard_shared::call::CallCause;
-use cordboard_shared::department::{Member, RecordingRule, Strategy};
+use cordboard_shared::department::{Member, Strategy};
 use cordboard_shared::{Millis, Version};
 
 use super::*;
@@ -65,7 +65,7 @@ fn every_member_stands_once_in_a_decision_with_the_fact_that_decided() {
     let call = desk.call(NOW, Target::Department(SUPPORT));
 
     let decision = desk.decisions(call).pop().unwrap();
-    let reasons: Vec<_> = decision.members.iter().map(|it| (it.agent, it.reason, it.cell.as_str())).collect();
+    let reasons: Vec<_> = decision.members.iter().map(|it| (it.agent, it.reason, &*it.cell)).collect();
     assert_eq!(
         reasons,
         [
@@ -75,7 +75,7 @@ fn every_member_stands_once_in_a_decision_with_the_fact_that_decided() {
         ]
     );
     let fact = decision.members[0].fact.clone().unwrap();
-    assert_eq!((fact.name.as_str(), fact.by.as_deref()), ("toggle", Some("Asha")));
+    assert_eq!((&*fact.name, fact.by.as_deref()), ("toggle", Some("Asha")));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn somebody_merely_busy_makes_the_caller_wait_and_the_first_in_line_is_served_fi
     desk.answer(NOW, talking);
     let first = desk.call(NOW + 1, Target::Department(SUPPORT));
     let second = desk.call(NOW + 2, Target::Department(SUPPORT));
-    assert!(desk.seen.contains(&Output::Waiting { call: first, department: SUPPORT }));
+    assert!(desk.seen.contains(&Output::Waiting { call: first, department: Some(SUPPORT) }));
 
     desk.feed(NOW + 10, Input::CallEnded(talking));
 
@@ -228,7 +228,9 @@ fn promises_hold_after_every_step_of_generated_days() {
                     desk.toggle(now, agent, state);
                 }
                 3 => drop(desk.feed_any(now, Input::DeviceGone(agent, device(agent)))),
-                4 => drop(desk.feed_any(now, Input::DeviceReady(agent, device(agent)))),
+                4 => drop(
+                    desk.feed_any(now, Input::DeviceReady(agent, device(agent), crate::agent::DeviceKind::Browser)),
+                ),
                 5 => drop(pick(&mut chance).map(|offer| desk.feed_any(now, Input::OfferConfirmed(offer)))),
                 6 => drop(pick(&mut chance).map(|offer| desk.feed_any(now, Input::OfferAccepted(offer)))),
                 7 => drop(pick(&mut chance).map(|offer| desk.feed_any(now, Input::OfferDeclined(offer)))),
@@ -299,10 +301,22 @@ impl Desk {
                 ],
             ),
         ];
-        desk.feed(NOW, Input::PolicyChanged { version: 7, departments });
+        desk.feed(
+            NOW,
+            Input::Obey {
+                event: Box::new(Event::PolicySet {
+                    policy: Box::new(cordboard_shared::policy::Policy {
+                        version: 7,
+                        departments,
+                        ..Default::default()
+                    }),
+                }),
+                at: FeedPosition::default(),
+            },
+        );
         for agent in [ASHA, RIYA, DEV] {
             desk.toggle(NOW, agent, Toggle::On);
-            desk.feed(NOW, Input::DeviceReady(agent, device(agent)));
+            desk.feed(NOW, Input::DeviceReady(agent, device(agent), crate::agent::DeviceKind::Browser));
         }
         desk
     }
@@ -332,7 +346,19 @@ impl Desk {
         self.seq += 1;
         let facts = facts(now, state, self.seq);
         let at = FeedPosition { epoch: 1, bucket: 0, seq: self.seq };
-        self.feed(now, Input::FactsChanged { agent, facts: Box::new(facts), at })
+        self.feed(
+            now,
+            Input::Obey {
+                event: Box::new(Event::FactsSet {
+                    agent,
+                    facts: Box::new(facts),
+                    changed: Vec::new(),
+                    note: None,
+                    request: None,
+                }),
+                at,
+            },
+        )
     }
 
     fn call(&mut self, now: Millis, target: Target) -> CallId {
@@ -342,7 +368,7 @@ impl Desk {
     fn call_by(&mut self, now: Millis, target: Target, row: Row) -> CallId {
         self.calls += 1;
         let call = CallId::new(now, self.calls.to_be_bytes().repeat(2)[6..16].try_into().unwrap());
-        self.feed(now, Input::CallArrived { call, target, row });
+        self.feed(now, Input::CallArrived(crate::command::Arrival { call, target, row, caller: None, priority: 0 }));
         call
     }
 
@@ -412,26 +438,12 @@ fn withdrawn(outputs: &[Output]) -> Vec<(AgentId, Reason)> {
 }
 
 fn department(id: DepartmentId, slug: &str, members: &[AgentId], fallback: &[Fallback]) -> Department {
-    Department {
-        id,
-        slug: slug.to_owned(),
-        name: slug.to_owned(),
-        strategy: Strategy::Serial,
-        members: members
-            .iter()
-            .zip(1..)
-            .map(|(agent, order)| Member { agent: *agent, order, always_include: false, skills: BTreeMap::new() })
-            .collect(),
-        ring_seconds: 25,
-        wave: 5,
-        wrap_up_seconds: 0,
-        sticky: None,
-        max_wait_seconds: 300,
-        fallback: fallback.to_vec(),
-        music: "default".to_owned(),
-        caller_id: None,
-        recording: RecordingRule::Off,
-    }
+    let members = members
+        .iter()
+        .zip(1..)
+        .map(|(agent, order)| Member { agent: *agent, order, always_include: false, skills: BTreeMap::new() })
+        .collect();
+    Department { members, fallback: fallback.to_vec(), ..Department::new(id, slug, slug, Strategy::Serial) }
 }
 
 fn facts(now: Millis, state: Toggle, rev: u64) -> AgentFacts {
@@ -443,6 +455,8 @@ fn facts(now: Millis, state: Toggle, rev: u64) -> AgentFacts {
         dnd: None,
         opt_out: None,
         toggle: ToggleFact { state, stamp, reason: None, until: None, apply: Apply::Now },
+        slots: None,
+        work_anyway: None,
         intent: Intent::default(),
         fence: 0,
     }

@@ -61,6 +61,8 @@ impl Floor {
             dnd: None,
             opt_out: None,
             toggle: ToggleFact { state, stamp, reason: None, until: None, apply: Apply::Now },
+            slots: None,
+            work_anyway: None,
             intent: Intent::default(),
             fence: 0,
         };

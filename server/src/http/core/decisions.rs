@@ -48,7 +48,7 @@ mod tests {
 
     fn decision() -> Decision {
         let fact = DecidingFact {
-            name: "pause".to_owned(),
+            name: "pause".into(),
             value: json!({"until": null, "reason": "sick child"}),
             version: Version::default(),
             since: None,
@@ -60,15 +60,17 @@ mod tests {
             at: Millis(0),
             row: 1,
             department: None,
-            strategy: "serial".to_owned(),
+            strategy: "serial".into(),
             policy_version: "1".to_owned(),
             state_version: "1.0.0".to_owned(),
+            refused: None,
+            slots: 1,
             members: vec![MemberDecision {
                 agent: AgentId::demo(0x21),
                 name: None,
                 reason: Reason::SkippedPaused,
                 order: 1,
-                cell: "1/paused".to_owned(),
+                cell: "1/paused".into(),
                 rang_ms: None,
                 fact: Some(fact),
             }],

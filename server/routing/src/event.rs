@@ -1,0 +1,126 @@
+//! The durable log: the lasting state of an account is the fold of these, in order of their numbers.
+//!
+//! Some come from outside and are obeyed once they are on disk (facts, policy); the others the engine asks to be
+//! written down ([`crate::Output::Remember`]) because they must outlive the process.
+
+use cordboard_shared::Millis;
+use cordboard_shared::agent::AgentFacts;
+use cordboard_shared::id::{AgentId, CallId, DepartmentId, RequestId};
+use cordboard_shared::pii::Pii;
+use cordboard_shared::policy::Policy;
+use serde::{Deserialize, Serialize};
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A person's facts are these from here on.
+    FactsSet {
+        /// Whose.
+        agent: AgentId,
+        /// All of them.
+        facts: Box<AgentFacts>,
+        /// Which changed.
+        changed: Vec<String>,
+        /// Free text of the caller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// The request that made the change.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<RequestId>,
+    },
+    /// The policy is this from here on.
+    PolicySet {
+        /// All of it.
+        policy: Box<Policy>,
+    },
+    /// A caller was answered: sticky routing remembers by whom.
+    Bound {
+        /// In which department.
+        department: DepartmentId,
+        /// The caller's number.
+        caller: Pii<String>,
+        /// By whom.
+        agent: AgentId,
+        /// When.
+        at: Millis,
+    },
+    /// A caller has a place in a line.
+    PlaceTaken {
+        /// Their place.
+        place: Place,
+    },
+    /// A caller's place is free: answered, or gone on.
+    PlaceLeft {
+        /// Which call.
+        call: CallId,
+    },
+    /// The caller is gone; the place is kept for a redial until then.
+    PlaceKept {
+        /// Which call.
+        call: CallId,
+        /// Until when.
+        until: Millis,
+    },
+    /// A caller hung up and keeps the place to be called back, or is to be called back by one person.
+    CallbackAsked {
+        /// The entry.
+        callback: Callback,
+    },
+    /// The callback's turn has come.
+    CallbackDue {
+        /// The call that asked for it.
+        call: CallId,
+        /// When.
+        at: Millis,
+    },
+    /// The callback is dealt with.
+    CallbackDone {
+        /// The call that asked for it.
+        call: CallId,
+    },
+}
+
+/// A caller's place in a department's line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The call.
+    pub call: CallId,
+    /// In which line.
+    pub department: DepartmentId,
+    /// The caller's number; withheld ones cannot take a place up again.
+    pub caller: Option<Pii<String>>,
+    /// Rises with each arrival: the order of the line.
+    pub number: u64,
+    /// When the caller joined the line first.
+    pub since: Millis,
+    /// Priority of the caller, 0 to 9.
+    pub priority: u8,
+    /// Set when the caller is gone: the place is kept until then.
+    #[serde(default)]
+    pub kept_until: Option<Millis>,
+}
+
+/// Somebody who waits to be called back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// The call that asked for it.
+    pub call: CallId,
+    /// Whom to call.
+    pub number: Pii<String>,
+    /// In which line it stands.
+    pub department: Option<DepartmentId>,
+    /// The person it is for, if one.
+    pub agent: Option<AgentId>,
+    /// Its place in the line: that of the call that asked for it.
+    pub place: u64,
+    /// When the caller joined the line.
+    pub since: Millis,
+    /// Priority of the caller, 0 to 9.
+    pub priority: u8,
+    /// When it was asked for.
+    pub asked_at: Millis,
+    /// When its turn came.
+    #[serde(default)]
+    pub due_at: Option<Millis>,
+}
