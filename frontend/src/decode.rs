@@ -118,7 +118,13 @@ fn message(kind: &str, data: Value) -> Result<Option<ServerMessage>, DecodeError
             department: field(&mut data, "department")?,
             waiting: field(&mut data, "waiting")?,
             longest_ms: field(&mut data, "longest_ms")?,
+            by_verdict: field::<Option<_>>(&mut data, "by_verdict")?.unwrap_or_default(),
         },
+        "policy.changed" => ServerMessage::PolicyChanged(Box::new(from_value(Value::Object(data))?)),
+        "callbacks.changed" => ServerMessage::CallbacksChanged {},
+        "signout.soon" => ServerMessage::SignOutSoon { at: field(&mut data, "at")? },
+        "away.set" => ServerMessage::AwaySet { reason: field(&mut data, "reason")? },
+        "away.over" => ServerMessage::AwayOver {},
         "draining" => ServerMessage::Draining { retry_ms: field(&mut data, "retry_ms")? },
         _ => return Ok(None),
     }))
@@ -141,6 +147,8 @@ fn snapshot(mut data: Map<String, Value>) -> Result<Snapshot, DecodeError> {
         offers: field(&mut data, "offers")?,
         calls,
         zone: field::<Option<_>>(&mut data, "zone")?.unwrap_or_default(),
+        policy: field(&mut data, "policy")?,
+        away_reasons: field::<Option<_>>(&mut data, "away_reasons")?.unwrap_or_default(),
         as_of: field(&mut data, "as_of")?,
     })
 }

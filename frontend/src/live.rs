@@ -224,10 +224,15 @@ fn take_in(panel: Panel, frame: ServerFrame) {
             feed(Input::CallLogged(call.uid));
             panel.log.update(|log| log.logged(*call));
         }
-        ServerMessage::QueueChanged { department, waiting, longest_ms } => {
+        ServerMessage::QueueChanged { department, waiting, longest_ms, by_verdict: _ } => {
             let now = panel.exactly_now();
             panel.roster.update(|roster| roster.queue_changed(now, department, waiting, longest_ms));
         }
+        ServerMessage::PolicyChanged(_)
+        | ServerMessage::CallbacksChanged {}
+        | ServerMessage::SignOutSoon { .. }
+        | ServerMessage::AwaySet { .. }
+        | ServerMessage::AwayOver {} => {}
         ServerMessage::Draining { retry_ms } => lost(panel, Some(retry_ms)),
     }
 }

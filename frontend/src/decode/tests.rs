@@ -2,7 +2,7 @@
 
 use cordboard_shared::agent::{Actor, Block, Source, Stamp, Verdict};
 use cordboard_shared::call::MediaState;
-use cordboard_shared::department::{Department, Fallback, Member, RecordingRule, Strategy};
+use cordboard_shared::department::{Department, Fallback, Member, Strategy};
 use cordboard_shared::event::{Ring, RingStop};
 use cordboard_shared::id::{AgentId, DepartmentId, OfferId};
 use cordboard_shared::{Millis, Pii, ProblemCode};
@@ -31,22 +31,12 @@ fn ring() -> Ring {
 }
 
 fn department() -> Department {
-    Department {
-        id: DepartmentId::demo(1),
-        slug: "support".to_owned(),
-        name: "Support".to_owned(),
-        strategy: Strategy::Serial,
-        members: vec![Member { agent: ASHA, order: 1, always_include: false, skills: [("tax".to_owned(), 3)].into() }],
-        ring_seconds: 25,
-        wave: 5,
-        wrap_up_seconds: 0,
-        sticky: None,
-        max_wait_seconds: 300,
-        fallback: vec![Fallback::Voicemail { mailbox: "support".to_owned() }, Fallback::Disconnect],
-        music: "default".to_owned(),
-        caller_id: "+442079460101".parse().ok(),
-        recording: RecordingRule::Off,
-    }
+    let mut department = Department::new(DepartmentId::demo(1), "support", "Support", Strategy::Serial);
+    department.members =
+        vec![Member { agent: ASHA, order: 1, always_include: false, skills: [("tax".to_owned(), 3)].into() }];
+    department.fallback = vec![Fallback::Voicemail { mailbox: "support".to_owned() }, Fallback::Disconnect];
+    department.caller_id = "+442079460101".parse().ok();
+    department
 }
 
 #[test]
@@ -77,7 +67,12 @@ fn every_frame_reads_as_it_was_written() {
         ServerMessage::CallState(Box::new(live_call())),
         ServerMessage::CallAudio { call: uid, verdict: "ok".to_owned() },
         ServerMessage::CallLogged(Box::new(call(1_000))),
-        ServerMessage::QueueChanged { department: DepartmentId::demo(1), waiting: 2, longest_ms: 9 },
+        ServerMessage::QueueChanged {
+            department: DepartmentId::demo(1),
+            waiting: 2,
+            longest_ms: 9,
+            by_verdict: [(Verdict::Away, 1)].into(),
+        },
         ServerMessage::Draining { retry_ms: 500 },
     ];
     for message in messages {

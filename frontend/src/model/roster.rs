@@ -193,7 +193,7 @@ pub(crate) mod tests {
                 pause: None,
                 dnd: None,
                 opt_out: None,
-                schedule: ScheduleView { inside: true, changes_at: None },
+                schedule: ScheduleView { inside: true, changes_at: None, work_anyway: None },
             },
             effective: Effective {
                 verdict,
@@ -219,6 +219,8 @@ pub(crate) mod tests {
             offers: Vec::new(),
             calls: Vec::new(),
             zone: "Asia/Kolkata".to_owned(),
+            policy: None,
+            away_reasons: vec!["Lunch".to_owned()],
             as_of: Millis(9_000),
         }
     }

@@ -62,7 +62,7 @@ pub fn steps(decisions: &[Decision], words: &Words<'_>) -> Vec<Step> {
 }
 
 fn title(decision: &Decision, words: &Words<'_>) -> String {
-    let order = match decision.strategy.as_str() {
+    let order = match decision.strategy.as_ref() {
         "serial" => "one after the other",
         "simultaneous" => "several at once",
         "balanced" => "longest idle first",
@@ -97,7 +97,7 @@ fn because(fact: &DecidingFact, reason: Reason, words: &Words<'_>) -> String {
         text.push_str(" since ");
         text.push_str(&(words.clock)(since));
     }
-    let set = matches!(fact.name.as_str(), "seat" | "pause" | "dnd" | "opt_out" | "toggle");
+    let set = matches!(fact.name.as_ref(), "seat" | "pause" | "dnd" | "opt_out" | "toggle");
     if set && kind(reason) != Kind::Answered {
         let by = fact.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let place = fact.source.map(place).unwrap_or_default();
@@ -169,6 +169,8 @@ fn then(then: Then) -> &'static str {
         Then::Voicemail => "Then the caller was sent to voicemail.",
         Then::Message => "Then a message was played.",
         Then::Callback => "Then a callback was offered.",
+        Then::FollowUp => "Then the call was put on the follow-up list.",
+        Then::Refused => "It was refused, and the person who transferred was told why.",
         Then::Disconnect => "Then the call was ended.",
         Then::Answered => "The call was answered.",
         Then::CallerGone => "The caller hung up.",
@@ -187,7 +189,7 @@ mod tests {
             name: None,
             reason,
             order: 1,
-            cell: "1/away".to_owned(),
+            cell: "1/away".into(),
             rang_ms,
             fact,
         }
@@ -199,7 +201,7 @@ mod tests {
 
     fn fact(name: &str, by: Option<&str>, source: Option<Source>) -> DecidingFact {
         DecidingFact {
-            name: name.to_owned(),
+            name: name.to_owned().into(),
             value: 0.into(),
             version: Version { epoch: 1, rev: 2 },
             since: Some(Millis(1)),
@@ -219,9 +221,11 @@ mod tests {
             at: Millis(0),
             row: 1,
             department: Some(DepartmentId::demo(1)),
-            strategy: "serial".to_owned(),
+            strategy: "serial".into(),
             policy_version: String::new(),
             state_version: String::new(),
+            refused: None,
+            slots: 0,
             members,
             then: Then::Voicemail,
         };
