@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 /// How many ports after the usual one are tried.
 const TRIES: u16 = 50;
 
+/// Where `trunk serve` serves the panel: kept free for it, also when the server has to look for another port.
+pub(crate) const TRUNK: u16 = 8_081;
+
 /// What a port is wanted for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Use {
@@ -22,7 +25,7 @@ pub(crate) enum Use {
 /// The usual port, or the next free one.
 pub(crate) fn free(usual: u16, wanted: Use) -> Result<u16> {
     (usual..usual.saturating_add(TRIES))
-        .find(|port| is_free(*port, wanted))
+        .find(|port| *port != TRUNK && is_free(*port, wanted))
         .with_context(|| format!("no free port from {usual} to {}", usual.saturating_add(TRIES - 1)))
 }
 
@@ -56,6 +59,15 @@ mod tests {
         let other = free(port, Use::Both).unwrap();
 
         assert!(other > port);
+    }
+
+    #[test]
+    fn the_port_of_trunk_is_left_to_it() {
+        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, TRUNK - 1));
+
+        let other = free(TRUNK - 1, Use::Tcp).unwrap();
+
+        assert!(other > TRUNK);
     }
 
     #[test]

@@ -20,9 +20,6 @@ use crate::{edge, panel, say, tools, workspace};
 const START: Duration = Duration::from_mins(1);
 /// Days of past calls in the demo company.
 const HISTORY_DAYS: &str = "21";
-/// Where `trunk serve` serves the panel; its pages may use the API too.
-const TRUNK_ORIGIN: &str = "http://127.0.0.1:8081";
-
 /// What `demo.json` tells; more stands in it.
 #[derive(Debug, Deserialize)]
 struct Demo {
@@ -81,7 +78,8 @@ pub(crate) fn run(data: &Path) -> Result<()> {
     command.arg("--sip").arg(format!("127.0.0.1:{sip}"));
     command.arg("--webrtc").arg(format!("127.0.0.1:{webrtc}"));
     command.arg("--rtp-ports").arg(format!("{}-{}", rtp.start(), rtp.end()));
-    command.arg("--allowed-origin").arg(TRUNK_ORIGIN);
+    // Pages that `trunk serve` gives may use the API too.
+    command.arg("--allowed-origin").arg(format!("http://127.0.0.1:{}", port::TRUNK));
     // The edge may be started beside it at any time, so the server knows its address and key from the beginning.
     command.arg("--edge-url").arg(edge::url()).arg("--edge-public-key").arg(edge::public_key(data)?);
     let mut server = [Running::start("cordboard", &mut command)?];
