@@ -24,7 +24,7 @@ use cordboard_media::PlayId;
 use cordboard_routing::{Engine, Event, Input as Routing};
 use cordboard_shared::call::EndedBy;
 use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId};
-use cordboard_shared::{FeedPosition, Millis};
+use cordboard_shared::Millis;
 use cordboard_sip::DialogId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -90,18 +90,15 @@ pub struct Totals {
 
 impl CallCenter {
     /// A call center without calls. Everything random follows from the seed.
-    pub fn new(directory: Arc<Directory>, sounds: Sounds, sip: SocketAddr, now: Millis, seed: u64) -> Self {
-        let mut random = StdRng::seed_from_u64(seed);
-        let mut engine = Engine::new(random.random());
-        let policy = cordboard_shared::policy::Policy {
-            version: directory.policy_version,
-            departments: directory.departments.clone(),
-            ..Default::default()
-        };
-        let event = Box::new(Event::PolicySet { policy: Box::new(policy) });
-        let policy = Routing::Obey { event, at: FeedPosition::default() };
-        // An engine without calls has nothing to refuse, and nothing to say yet.
-        let _ = engine.handle_input(now, policy);
+    pub fn new(
+        directory: Arc<Directory>,
+        sounds: Sounds,
+        sip: SocketAddr,
+        engine: Engine,
+        _now: Millis,
+        seed: u64,
+    ) -> Self {
+        let random = StdRng::seed_from_u64(seed);
         Self {
             directory,
             sounds,
@@ -132,6 +129,13 @@ impl CallCenter {
             Input::Facts { agent, facts, at } => {
                 let event = Event::FactsSet { agent, facts, changed: Vec::new(), note: None, request: None };
                 self.route(now, Routing::Obey { event: Box::new(event), at });
+            }
+            Input::Obey { event, at } => self.route(now, Routing::Obey { event, at }),
+            Input::Directory(directory) => self.directory = directory,
+            Input::Active(agent) => self.route(now, Routing::Active(agent)),
+            Input::CallbackDone { call, reply } => {
+                self.route(now, Routing::CallbackDone(call));
+                self.push(Effect::Reply { to: reply, result: Ok(serde_json::json!({})) });
             }
             Input::SocketOpened { socket, agent, session, hello } => {
                 self.socket_opened(now, socket, agent, session, &hello);

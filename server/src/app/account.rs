@@ -348,6 +348,7 @@ impl Account {
             Effect::Note { call: Some(call), text } => tracing::info!(call.id = %call, "{text}"),
             // Strangers cause these; at the default level they would fill the log.
             Effect::Note { call: None, text } => tracing::debug!("{text}"),
+            Effect::Remember(_) | Effect::Elapsed(..) | Effect::EndSessions(_) | Effect::Trace(..) => {}
             Effect::PresenceChanged(_) | Effect::Timeout(_) => {}
         }
     }
@@ -397,6 +398,10 @@ impl Account {
                 Audience::Everybody => true,
                 Audience::Socket(only) => only == socket,
                 Audience::Agent(agent) => listener == Some(agent),
+                Audience::Staff => listener.is_some_and(|listener| self.directory.is_staff(listener)),
+                Audience::Department(department) => listener.is_some_and(|listener| {
+                    self.directory.is_staff(listener) || self.directory.works_in(listener, department)
+                }),
                 Audience::Call { department, agent } => listener.is_some_and(|listener| {
                     Some(listener) == agent
                         || self.directory.is_staff(listener)

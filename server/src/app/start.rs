@@ -72,7 +72,16 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
     let log = fold(&store, &directory, now).await.context("cannot fold the account's log")?;
 
     let seed = u64::from_le_bytes(crate::clock::random());
-    let mut center = CallCenter::new(directory.clone(), sounds(), telephony.sip.loopback_addr(), now, seed);
+    let mut engine = cordboard_routing::Engine::new(seed);
+    let policy = cordboard_shared::policy::Policy {
+        version: directory.policy_version,
+        departments: directory.departments.clone(),
+        ..Default::default()
+    };
+    let event = Box::new(cordboard_routing::Event::PolicySet { policy: Box::new(policy) });
+    // An engine without calls has nothing to refuse, and nothing to say yet.
+    let _ = engine.handle_input(now, cordboard_routing::Input::Obey { event, at: FeedPosition::default() });
+    let mut center = CallCenter::new(directory.clone(), sounds(), telephony.sip.loopback_addr(), engine, now, seed);
     for (agent, facts) in &log.committed {
         let at = FeedPosition { epoch: log.epoch, bucket: 0, seq: log.last_seq };
         center.handle_input(now, Input::Facts { agent: *agent, facts: Box::new(facts.clone()), at });

@@ -1,12 +1,16 @@
 //! All a call center can be told.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use cordboard_routing::Event;
 use cordboard_shared::FeedPosition;
 use cordboard_shared::agent::AgentFacts;
 use cordboard_shared::event::{ClientMessage, Hello};
-use cordboard_shared::id::{AgentId, LegId, RecordingId, SessionId};
+use cordboard_shared::id::{AgentId, CallId, LegId, RecordingId, SessionId};
 use cordboard_shared::phone::E164;
+
+use crate::directory::Directory;
 
 /// One live socket of a signed-in person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +76,24 @@ pub enum Input {
         facts: Box<AgentFacts>,
         /// Where in the feed.
         at: FeedPosition,
+    },
+    /// An entry of the durable log that came from outside, on disk.
+    Obey {
+        /// What it says.
+        event: Box<Event>,
+        /// Where in the feed.
+        at: FeedPosition,
+    },
+    /// People, departments, numbers and flows as they are from now on. Fed right before the policy they come from.
+    Directory(Arc<Directory>),
+    /// The person has done something outside the live socket.
+    Active(AgentId),
+    /// A due callback is dealt with.
+    CallbackDone {
+        /// The call that asked for it.
+        call: CallId,
+        /// Answered once, with `{}`.
+        reply: ReplyTo,
     },
     /// A panel has said hello.
     SocketOpened {

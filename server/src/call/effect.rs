@@ -1,5 +1,6 @@
 //! All a call center can ask for.
 
+use cordboard_routing::{Elapsed, Event, Input as Routing};
 use cordboard_shared::call::{CallView, RecordingKind};
 use cordboard_shared::decision::Decision;
 use cordboard_shared::event::ServerMessage;
@@ -23,6 +24,10 @@ pub enum Audience {
         /// The person.
         agent: Option<AgentId>,
     },
+    /// Everybody who works in this department, and owners, admins and managers.
+    Department(DepartmentId),
+    /// Owners, admins and managers.
+    Staff,
     /// Every socket.
     Everybody,
 }
@@ -81,6 +86,15 @@ pub enum Effect {
     SaveDecision(CallId, Box<Decision>),
     /// File a recording.
     SaveRecording(Box<RecordingMade>),
+    /// Append this to the durable log. The engine obeys it already: it is never fed back.
+    Remember(Box<Event>),
+    /// Time has changed this person's verdict: write the facts that say so.
+    Elapsed(AgentId, Elapsed),
+    /// This person's sign-ins end, in all tabs.
+    EndSessions(AgentId),
+    /// An input the engine was fed, and when, in the order fed. With the engine's state at the start these are the
+    /// whole history of its decisions.
+    Trace(Millis, Box<Routing>),
     /// Something worth a log line, with its call.
     Note {
         /// The call.

@@ -23,7 +23,15 @@ impl Floor {
         }
         let directory = Arc::new(crate::demo::directory());
         let sip = "127.0.0.1:5060".parse().unwrap();
-        let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, START, 1);
+        let policy = cordboard_shared::policy::Policy {
+            version: 1,
+            departments: directory.departments.clone(),
+            ..Default::default()
+        };
+        let mut engine = Engine::new(7);
+        let event = Box::new(Event::PolicySet { policy: Box::new(policy) });
+        engine.handle_input(START, Routing::Obey { event, at: FeedPosition::default() }).unwrap();
+        let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, engine, START, 1);
         let mut floor = Self { center, now: START, seen: Vec::new(), dialogs: 0, replies: 0, seq: 0 };
         for agent in directory.agents.keys() {
             floor.toggle(*agent, Toggle::On);
