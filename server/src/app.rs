@@ -4,9 +4,12 @@ mod account;
 mod facts;
 mod handle;
 mod journal;
+mod replay;
 mod start;
 
-pub use handle::{AppHandle, Attached, Counts, LiveEvent, PresenceEvent, PresenceWrite, SocketId};
+pub use handle::{
+    AppHandle, Attached, Counts, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, PresenceWrite, SocketId,
+};
 pub use start::{RunningApp, Telephony, start};
 
 pub use crate::directory::Directory;

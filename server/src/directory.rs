@@ -1,12 +1,17 @@
 //! The account's people, departments, numbers and flows, loaded at start and read by everybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use cordboard_shared::agent::AgentProfile;
+use cordboard_shared::agent::{AgentProfile, Role};
 use cordboard_shared::department::{Department, Mailbox, Number, Trunk};
 use cordboard_shared::flow::Flow;
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
 use cordboard_shared::phone::{E164, Extension};
+use cordboard_shared::policy::Policy;
+
+/// How long a message in a box nobody has set up may be, in seconds.
+const MAILBOX_SECONDS: u32 = 60;
 
 /// The policy part of one account.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +38,46 @@ pub struct Directory {
     pub trunks: Vec<Trunk>,
     /// Voicemail boxes.
     pub mailboxes: Vec<Mailbox>,
+    /// Who manages which departments.
+    pub managers: BTreeMap<AgentId, BTreeSet<DepartmentId>>,
+    /// The routing policy; the departments above are its departments.
+    pub policy: Arc<Policy>,
+}
+
+impl Directory {
+    /// The policy a company begins with: its departments, and usual settings.
+    pub fn first_policy(&self) -> Policy {
+        Policy {
+            version: self.policy_version.max(1),
+            zone: self.zone.clone(),
+            departments: self.departments.clone(),
+            ..Policy::default()
+        }
+    }
+
+    /// The same company under this policy. A department without a voicemail box gets one.
+    #[must_use]
+    pub fn under(&self, policy: Arc<Policy>) -> Self {
+        let mut mailboxes = self.mailboxes.clone();
+        for department in &policy.departments {
+            if !mailboxes.iter().any(|mailbox| mailbox.name == department.slug) {
+                mailboxes.push(Mailbox {
+                    name: department.slug.clone(),
+                    greeting: "audio:voicemail".to_owned(),
+                    seconds: MAILBOX_SECONDS,
+                });
+            }
+        }
+        let zone = if policy.zone.is_empty() { self.zone.clone() } else { policy.zone.clone() };
+        Self {
+            zone,
+            policy_version: policy.version,
+            departments: policy.departments.clone(),
+            mailboxes,
+            policy,
+            ..self.clone()
+        }
+    }
 }
 
 impl Directory {
@@ -73,28 +118,40 @@ impl Directory {
 }
 
 impl Directory {
-    /// Whether this person works in, or manages, the department.
+    /// Whether this person is a member of the department.
+    pub fn is_member(&self, agent: AgentId, department: DepartmentId) -> bool {
+        self.department(department).is_some_and(|it| it.members.iter().any(|it| it.agent == agent))
+    }
+
+    /// Whether this person answers for the department: its manager, or an owner or admin.
+    pub fn manages(&self, agent: AgentId, department: DepartmentId) -> bool {
+        match self.agents.get(&agent).map(|it| it.role) {
+            Some(Role::Owner | Role::Admin) => true,
+            Some(Role::Manager) => self.managers.get(&agent).is_some_and(|managed| managed.contains(&department)),
+            Some(Role::Agent) | None => false,
+        }
+    }
+
+    /// Whether this person works in, or answers for, the department.
     pub fn works_in(&self, agent: AgentId, department: DepartmentId) -> bool {
-        let member = self.department(department).is_some_and(|it| it.members.iter().any(|it| it.agent == agent));
-        member || self.agents.get(&agent).is_some_and(|it| it.role == cordboard_shared::agent::Role::Manager)
+        self.is_member(agent, department) || self.manages(agent, department)
     }
 
     /// Whether this person is an owner, an admin or a manager.
     pub fn is_staff(&self, agent: AgentId) -> bool {
-        use cordboard_shared::agent::Role;
         self.agents.get(&agent).is_some_and(|it| match it.role {
             Role::Owner | Role::Admin | Role::Manager => true,
             Role::Agent => false,
         })
     }
 
-    /// Whether this person may see the other one's presence: themselves, colleagues of a department, or everybody as staff.
+    /// Whether this person may see the other one's presence: themselves, colleagues of a department and of those they
+    /// manage, or everybody as owner or admin.
     pub fn may_see(&self, agent: AgentId, other: AgentId) -> bool {
         agent == other
-            || self.is_staff(agent)
+            || self.agents.get(&agent).is_some_and(|it| it.role.is_admin())
             || self.departments.iter().any(|it| {
-                let has = |id| it.members.iter().any(|member| member.agent == id);
-                has(agent) && has(other)
+                it.members.iter().any(|member| member.agent == other) && self.works_in(agent, it.id)
             })
     }
 }

@@ -178,7 +178,8 @@ impl Push {
 
     /// Enters one person's newest state, with the matrix that readers get; `known` is what to enter without the account.
     async fn record(&self, agent: AgentId, at: FeedPosition, known: Option<Presence>) {
-        let Some(presence) = self.app.presence(agent).await.ok().flatten().or(known) else { return };
+        let current = self.app.presence(agent).await.ok().flatten().map(|(presence, _)| presence);
+        let Some(presence) = current.or(known) else { return };
         let body = match to_raw_value(&presence) {
             Ok(body) => body,
             Err(error) => return tracing::error!(%error, agent.id = %agent, "a presence cannot be written as JSON"),

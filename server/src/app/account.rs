@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::facts::{self, LogEntry};
-use super::handle::{Attached, Counts, LiveEvent, PresenceEvent, PresenceWrite, Reply, Request};
+use super::handle::{Attached, Counts, FactWrite, LiveEvent, PresenceEvent, Reply, Request};
 use super::journal::{Entry, Written};
 use crate::call::{Audience, CallCenter, Effect, Input, ReplyTo, SocketId};
 use crate::directory::Directory;
@@ -169,12 +169,22 @@ impl Account {
 
     fn request(&mut self, request: Request) {
         match request {
-            Request::Presence { agent, reply } => drop(reply.send(self.presence_with_matrix(agent))),
+            Request::Presence { agent, reply } => {
+                drop(reply.send(self.presence_with_matrix(agent).map(|presence| (presence, 0))));
+            }
             Request::Presences { reply } => {
                 let all = self.center.engine().agents().map(|agent| agent.presence(self.center.engine().matrix()));
                 drop(reply.send((self.center.engine().position(), all.collect())));
             }
-            Request::WritePresence { write, reply } => self.write_presence(&write, reply),
+            Request::ChangeFact { write, reply } => self.change_fact(&write, reply),
+            Request::Batch { reply, .. } => drop(reply.send(Err(not_yet()))),
+            Request::EditPolicy { reply, .. } => drop(reply.send(Err(not_yet()))),
+            Request::Reach { reply, .. } => drop(reply.send(None)),
+            Request::Matrix { reply } => drop(reply.send(Vec::new())),
+            Request::Line { reply, .. } => drop(reply.send(Err(not_yet()))),
+            Request::Callbacks { reply } => drop(reply.send(Vec::new())),
+            Request::CallbackDone { reply, .. } => drop(reply.send(Err(not_yet()))),
+            Request::Simulate { reply, .. } => drop(reply.send(Err(not_yet()))),
             Request::Attach { agent, session, hello, reply } => {
                 self.last_id += 1;
                 let socket = SocketId(self.last_id);
@@ -227,7 +237,7 @@ impl Account {
     }
 
     /// Decides a toggle and sends it to the disk. The answer follows when it is there.
-    fn write_presence(&mut self, write: &PresenceWrite, reply: Reply<Result<PresenceWritten, Problem>>) {
+    fn change_fact(&mut self, write: &FactWrite, reply: Reply<Result<PresenceWritten, Problem>>) {
         let Some(head) = self.log.head.get(&write.agent) else {
             let problem = Problem::new(ProblemCode::AgentNotFound, "There is no such agent.");
             return drop(reply.send(Err(problem)));
@@ -240,7 +250,7 @@ impl Account {
         let entry = LogEntry::FactsSet {
             facts: Box::new(decided.facts.clone()),
             changed: decided.changed.clone(),
-            note: write.change.note.clone(),
+            note: None,
         };
         let row = EventRow {
             account: self.directory.account,
@@ -453,6 +463,10 @@ fn media_input(event: crate::net::media::FromMedia) -> crate::call::FromMedia {
         }
         From::RecordingFailed { recording, error } => To::RecordingFailed { recording, error },
     }
+}
+
+fn not_yet() -> Problem {
+    Problem::new(ProblemCode::Internal, "This part of the account is being put together.")
 }
 
 fn store_unavailable() -> Problem {

@@ -6,7 +6,8 @@ use cordboard_shared::{Millis, Problem, ProblemCode, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::handle::PresenceWrite;
+use super::handle::FactWrite;
+use cordboard_shared::api::availability::FactChange;
 
 /// An entry of the account's durable log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,10 @@ pub(super) fn initial(now: Millis, epoch: u32) -> AgentFacts {
 }
 
 /// Judges a toggle against the facts it meets.
-pub(super) fn decide(facts: &AgentFacts, write: &PresenceWrite, now: Millis, epoch: u32) -> Result<Decided, Problem> {
+pub(super) fn decide(facts: &AgentFacts, write: &FactWrite, now: Millis, epoch: u32) -> Result<Decided, Problem> {
+    let FactChange::Toggle(change) = &write.change else {
+        return Err(Problem::new(ProblemCode::Internal, "Only the toggle can be changed yet."));
+    };
     if facts.seat != Seat::Active {
         return Err(Problem::new(ProblemCode::SeatDisabled, "This person has no seat. Nothing was changed."));
     }
@@ -69,31 +73,31 @@ pub(super) fn decide(facts: &AgentFacts, write: &PresenceWrite, now: Millis, epo
         )
         .with("current", json!({ "state": facts.toggle.state, "version": facts.version })));
     }
-    if write.intent.as_ref() == Some(&facts.intent) && write.change.state == facts.toggle.state {
+    if write.intent.as_ref() == Some(&facts.intent) && change.state == facts.toggle.state {
         // The same toggle again, by a caller who missed the answer: it is in force.
         return Ok(Decided { facts: facts.clone(), changed: Vec::new() });
     }
     let intent = next_intent(facts, write.intent.as_ref())?;
-    if write.change.apply == Apply::AfterCall {
+    if change.apply == Apply::AfterCall {
         return Err(Problem::new(ProblemCode::InvalidField, "Only apply \"now\" is offered. Nothing was changed.")
             .with("pointer", "/apply"));
     }
     let toggle = &facts.toggle;
-    let same = toggle.state == write.change.state
-        && toggle.reason == write.change.reason
-        && toggle.until == write.change.until;
+    let same = toggle.state == change.state
+        && toggle.reason == change.reason
+        && toggle.until == change.until;
     let mut next = AgentFacts { intent, ..facts.clone() };
     if same {
         return Ok(Decided { facts: next, changed: Vec::new() });
     }
-    let since = if toggle.state == write.change.state { toggle.stamp.since } else { now };
+    let since = if toggle.state == change.state { toggle.stamp.since } else { now };
     next.version = Version { epoch, rev: facts.version.rev + 1 };
     next.toggle = ToggleFact {
-        state: write.change.state,
+        state: change.state,
         stamp: Stamp { since, by: write.actor.clone(), source: write.source },
-        reason: write.change.reason.clone(),
-        until: write.change.until,
-        apply: write.change.apply,
+        reason: change.reason.clone(),
+        until: change.until,
+        apply: change.apply,
     };
     Ok(Decided { facts: next, changed: vec!["toggle".to_owned()] })
 }
@@ -141,20 +145,20 @@ mod tests {
 
     #[test]
     fn an_older_intent_never_overrides_a_newer_one() {
-        let newer = PresenceWrite { intent: Some(intent(5, "b")), ..write(Toggle::Away) };
+        let newer = FactWrite { intent: Some(intent(5, "b")), ..write(Toggle::Away) };
         let facts = decide(&initial(Millis(0), 1), &newer, NOW, 1).unwrap().facts;
 
         for older in [intent(4, "z"), intent(5, "a"), intent(5, "b")] {
-            let late = PresenceWrite { intent: Some(older), ..write(Toggle::On) };
+            let late = FactWrite { intent: Some(older), ..write(Toggle::On) };
             assert_eq!(decide(&facts, &late, NOW, 1).unwrap_err().code(), Some(ProblemCode::Superseded));
         }
-        let concurrent = PresenceWrite { intent: Some(intent(5, "c")), ..write(Toggle::On) };
+        let concurrent = FactWrite { intent: Some(intent(5, "c")), ..write(Toggle::On) };
         assert_eq!(decide(&facts, &concurrent, NOW, 1).unwrap().facts.toggle.state, Toggle::On);
     }
 
     #[test]
     fn a_toggle_repeated_after_a_lost_answer_is_told_that_it_holds() {
-        let sent = PresenceWrite { intent: Some(intent(5, "b")), ..write(Toggle::Away) };
+        let sent = FactWrite { intent: Some(intent(5, "b")), ..write(Toggle::Away) };
         let facts = decide(&initial(Millis(0), 1), &sent, NOW, 1).unwrap().facts;
 
         let again = decide(&facts, &sent, NOW + 1, 1).unwrap();
@@ -165,14 +169,14 @@ mod tests {
 
     #[test]
     fn one_bad_client_cannot_lock_a_person_out_by_a_huge_number() {
-        let leap = PresenceWrite { intent: Some(intent(INTENT_LEAP + 1, "a")), ..write(Toggle::Away) };
+        let leap = FactWrite { intent: Some(intent(INTENT_LEAP + 1, "a")), ..write(Toggle::Away) };
         let problem = decide(&initial(Millis(0), 1), &leap, NOW, 1).unwrap_err();
         assert_eq!(problem.code(), Some(ProblemCode::InvalidRequest));
     }
 
     #[test]
     fn a_condition_that_does_not_hold_changes_nothing() {
-        let conditional = PresenceWrite { if_match: Some(Version { epoch: 1, rev: 9 }), ..write(Toggle::Away) };
+        let conditional = FactWrite { if_match: Some(Version { epoch: 1, rev: 9 }), ..write(Toggle::Away) };
         let problem = decide(&initial(Millis(0), 1), &conditional, NOW, 1).unwrap_err();
         assert_eq!(problem.code(), Some(ProblemCode::VersionMismatch));
     }
@@ -181,14 +185,16 @@ mod tests {
         Intent { n, device: device.to_owned() }
     }
 
-    fn write(state: Toggle) -> PresenceWrite {
-        PresenceWrite {
+    fn write(state: Toggle) -> FactWrite {
+        FactWrite {
             agent: AgentId::demo(0x21),
-            change: PresenceChange::to(state),
+            change: FactChange::Toggle(PresenceChange::to(state)),
             actor: Actor::system(),
             source: Source::Api,
             intent: None,
             if_match: None,
+            request: None,
+            resumes: false,
         }
     }
 }

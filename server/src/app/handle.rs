@@ -3,18 +3,45 @@
 use std::sync::Arc;
 
 use cordboard_shared::agent::{Actor, Intent, Presence, Source};
+use cordboard_shared::api::availability::{BatchAnswer, FactChange, MatrixCell, ReachView};
 use cordboard_shared::api::presence::{PresenceChange, PresenceWritten};
+use cordboard_shared::api::routing::{
+    CallbackView, LineView, ReplayAnswer, ReplayRequest, SimulateAnswer, SimulateRequest,
+};
 use cordboard_shared::event::{ClientMessage, Hello, ServerMessage};
-use cordboard_shared::id::{AgentId, CallId, SessionId};
+use cordboard_shared::id::{AgentId, CallId, DepartmentId, EmergencyId, RequestId, SessionId};
 use cordboard_shared::phone::E164;
-use cordboard_shared::{FeedPosition, Problem, ProblemCode, Version};
+use cordboard_shared::policy::{BlockedCaller, EmergencyRoute, Policy};
+use cordboard_shared::{FeedPosition, Millis, Problem, ProblemCode, Version};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use crate::call::SocketId;
 use crate::directory::Directory;
+use crate::store::Store;
 
-/// A toggle on its way to the engine.
+/// A change of one fact on its way to the engine. Whether its sender may make it was settled by the shell.
+#[derive(Clone, Debug)]
+pub struct FactWrite {
+    /// Whose.
+    pub agent: AgentId,
+    /// Which fact, and to what.
+    pub change: FactChange,
+    /// By whom.
+    pub actor: Actor,
+    /// By which surface.
+    pub source: Source,
+    /// The caller's order of toggles, when it sends one.
+    pub intent: Option<Intent>,
+    /// `If-Match`.
+    pub if_match: Option<Version>,
+    /// The request that asks for it, for the record.
+    pub request: Option<RequestId>,
+    /// The person's own hand, or one with the right to end an opt-out: a toggle to On then resumes an opted-out person.
+    pub resumes: bool,
+}
+
+/// A toggle as the shells wrote it before there were other facts.
 #[derive(Clone, Debug)]
 pub struct PresenceWrite {
     /// Whose.
@@ -29,6 +56,29 @@ pub struct PresenceWrite {
     pub intent: Option<Intent>,
     /// `If-Match`.
     pub if_match: Option<Version>,
+}
+
+impl From<PresenceWrite> for FactWrite {
+    fn from(write: PresenceWrite) -> Self {
+        let PresenceWrite { agent, change, actor, source, intent, if_match } = write;
+        let change = FactChange::Toggle(change);
+        Self { agent, change, actor, source, intent, if_match, request: None, resumes: false }
+    }
+}
+
+/// A change of the routing policy. Each is a new version of the whole document.
+#[derive(Clone, Debug)]
+pub enum PolicyEdit {
+    /// The whole document; its version is set here.
+    Replace(Box<Policy>),
+    /// Refuses a caller; blocking one again changes nothing.
+    Block(BlockedCaller),
+    /// Lets a caller in again.
+    Unblock(E164),
+    /// Starts an emergency route.
+    StartEmergency(EmergencyRoute),
+    /// Ends it then.
+    StopEmergency(EmergencyId, Millis),
 }
 
 /// Something for a live socket, not yet numbered.
@@ -79,8 +129,9 @@ pub struct Counts {
 #[derive(Clone, Debug)]
 pub struct AppHandle {
     pub(super) requests: mpsc::Sender<Request>,
+    pub(super) store: Store,
     pub(super) presences: broadcast::Sender<PresenceEvent>,
-    pub(super) directory: Arc<Directory>,
+    pub(super) directory: watch::Receiver<Arc<Directory>>,
     pub(super) counts: watch::Receiver<Counts>,
     pub(super) draining: watch::Receiver<bool>,
 }
@@ -90,9 +141,17 @@ pub(super) type Reply<T> = oneshot::Sender<T>;
 /// What the shells ask, as the account's task receives it.
 #[derive(Debug)]
 pub(super) enum Request {
-    Presence { agent: AgentId, reply: Reply<Option<Presence>> },
+    Presence { agent: AgentId, reply: Reply<Option<(Presence, u64)>> },
     Presences { reply: Reply<(FeedPosition, Vec<Presence>)> },
-    WritePresence { write: Box<PresenceWrite>, reply: Reply<Result<PresenceWritten, Problem>> },
+    ChangeFact { write: Box<FactWrite>, reply: Reply<Result<PresenceWritten, Problem>> },
+    Batch { writes: Vec<FactWrite>, dry_run: bool, reply: Reply<Result<BatchAnswer, Problem>> },
+    EditPolicy { edit: PolicyEdit, expected: Option<u64>, reply: Reply<Result<Arc<Policy>, Problem>> },
+    Reach { agent: AgentId, reply: Reply<Option<ReachView>> },
+    Matrix { reply: Reply<Vec<MatrixCell>> },
+    Line { department: DepartmentId, reply: Reply<Result<LineView, Problem>> },
+    Callbacks { reply: Reply<Vec<CallbackView>> },
+    CallbackDone { call: CallId, reply: Reply<Result<(), Problem>> },
+    Simulate { request: Box<SimulateRequest>, reply: Reply<Result<SimulateAnswer, Problem>> },
     Attach { agent: AgentId, session: SessionId, hello: Box<Hello>, reply: Reply<Attached> },
     Detach { socket: SocketId },
     EndSession { session: SessionId },
@@ -102,13 +161,19 @@ pub(super) enum Request {
 }
 
 impl AppHandle {
-    /// People, departments, numbers and flows as loaded at start.
-    pub fn directory(&self) -> &Arc<Directory> {
-        &self.directory
+    /// People, departments, numbers and flows as they are now. A change of the policy makes a new one.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.borrow().clone()
     }
 
-    /// One person's presence; none for an unknown one.
-    pub async fn presence(&self, agent: AgentId) -> Result<Option<Presence>, Problem> {
+    /// The routing policy that is obeyed now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.directory.borrow().policy.clone()
+    }
+
+    /// One person's presence, and a number that rises when the verdict changes without a change of the facts; none for
+    /// an unknown one.
+    pub async fn presence(&self, agent: AgentId) -> Result<Option<(Presence, u64)>, Problem> {
         self.ask(|reply| Request::Presence { agent, reply }).await
     }
 
@@ -119,7 +184,60 @@ impl AppHandle {
 
     /// Stores a toggle. The answer is sent when it is on disk and the engine obeys it.
     pub async fn write_presence(&self, write: PresenceWrite) -> Result<PresenceWritten, Problem> {
-        self.ask(|reply| Request::WritePresence { write: Box::new(write), reply }).await?
+        self.change_fact(write.into()).await
+    }
+
+    /// Changes one fact of a person. The answer is sent when it is on disk and the engine obeys it.
+    pub async fn change_fact(&self, write: FactWrite) -> Result<PresenceWritten, Problem> {
+        self.ask(|reply| Request::ChangeFact { write: Box::new(write), reply }).await?
+    }
+
+    /// Changes facts of several people in this order, nobody else's change between them; each has its own result.
+    /// A dry run tells what would happen and changes nothing.
+    pub async fn batch(&self, writes: Vec<FactWrite>, dry_run: bool) -> Result<BatchAnswer, Problem> {
+        self.ask(|reply| Request::Batch { writes, dry_run, reply }).await?
+    }
+
+    /// Changes the policy, if it is at the expected version. Findings that are errors refuse it (422, `findings`); the
+    /// answer, the policy in force, is sent when it is on disk and obeyed.
+    pub async fn edit_policy(&self, edit: PolicyEdit, expected: Option<u64>) -> Result<Arc<Policy>, Problem> {
+        self.ask(|reply| Request::EditPolicy { edit, expected, reply }).await?
+    }
+
+    /// What can ring this person now, in words; none for an unknown one.
+    pub async fn reach(&self, agent: AgentId) -> Result<Option<ReachView>, Problem> {
+        self.ask(|reply| Request::Reach { agent, reply }).await
+    }
+
+    /// The reachability matrix of the account.
+    pub async fn matrix(&self) -> Result<Vec<MatrixCell>, Problem> {
+        self.ask(|reply| Request::Matrix { reply }).await
+    }
+
+    /// The line of a department, callers' numbers included: the shell strips what its reader may not see.
+    pub async fn line(&self, department: DepartmentId) -> Result<LineView, Problem> {
+        self.ask(|reply| Request::Line { department, reply }).await?
+    }
+
+    /// Callbacks, due ones first.
+    pub async fn callbacks(&self) -> Result<Vec<CallbackView>, Problem> {
+        self.ask(|reply| Request::Callbacks { reply }).await
+    }
+
+    /// A due callback is dealt with.
+    pub async fn callback_done(&self, call: CallId) -> Result<(), Problem> {
+        self.ask(|reply| Request::CallbackDone { call, reply }).await?
+    }
+
+    /// What would happen to a call, by the live engine on the live state; changes nothing.
+    pub async fn simulate(&self, request: SimulateRequest) -> Result<SimulateAnswer, Problem> {
+        self.ask(|reply| Request::Simulate { request: Box::new(request), reply }).await?
+    }
+
+    /// Runs past calls again, under another policy or the one that held. Works on the disk and a thread of its own, never
+    /// on the account's task.
+    pub async fn replay(&self, request: ReplayRequest) -> Result<ReplayAnswer, Problem> {
+        super::replay::run(&self.store, self.directory.borrow().account, request).await
     }
 
     /// Opens the event stream of a socket that has said hello. The first event is a snapshot.

@@ -66,7 +66,9 @@ impl RunningApp {
 /// Loads the account and starts its task.
 pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> anyhow::Result<RunningApp> {
     let now = SystemClock.now();
-    let directory = Arc::new(store.directory().await.context("cannot load the account")?);
+    let directory = store.directory().await.context("cannot load the account")?;
+    let policy = Arc::new(directory.first_policy());
+    let directory = Arc::new(directory.under(policy));
     close_cut_calls(&store, &directory, recordings, now).await.context("cannot close the calls of the last run")?;
     repair_recordings(&store, recordings).await.context("cannot look through the recordings")?;
     let log = fold(&store, &directory, now).await.context("cannot fold the account's log")?;
@@ -89,15 +91,17 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
     }
 
     let (requests, request_queue) = mpsc::channel(REQUESTS);
-    let (entries, written, journal) = journal::open(store, directory.account);
+    let (entries, written, journal) = journal::open(store.clone(), directory.account);
+    let (_directories, directory_reader) = watch::channel(directory.clone());
     let (presences, _) = broadcast::channel::<PresenceEvent>(PRESENCES);
     let (counts, counts_reader) = watch::channel(Counts::default());
     let (draining, draining_reader) = watch::channel(false);
     let (stop, stop_reader) = watch::channel(false);
     let handle = AppHandle {
         requests,
+        store,
         presences: presences.clone(),
-        directory: directory.clone(),
+        directory: directory_reader,
         counts: counts_reader,
         draining: draining_reader,
     };

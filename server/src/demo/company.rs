@@ -1,6 +1,7 @@
 //! What the demo company is: fixed, so that tests, pictures and documents can name it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cordboard_shared::agent::{AgentProfile, Role};
 use cordboard_shared::department::{Department, Destination, Fallback, Mailbox, Member, Number, Strategy, Trunk};
@@ -18,6 +19,8 @@ pub(super) const SUPPORT: DepartmentId = DepartmentId::demo(0x1001);
 pub(super) const SALES: DepartmentId = DepartmentId::demo(0x1002);
 /// The flow `main`.
 pub(super) const FLOW: FlowId = FlowId::demo(0x3001);
+/// Luis Ortega, who manages both departments.
+const LUIS: AgentId = AgentId::demo(0x0013);
 /// Asha Rao, whom a number reaches directly.
 pub(super) const ASHA: AgentId = AgentId::demo(0x0021);
 /// The number that leads to the flow.
@@ -75,7 +78,7 @@ pub fn directory() -> Directory {
         .chain(agents.keys().map(ToString::to_string))
         .map(|name| Mailbox { name, greeting: "audio:voicemail".to_owned(), seconds: VOICEMAIL_SECONDS })
         .collect();
-    Directory {
+    let directory = Directory {
         account: ACCOUNT,
         name: "Lantern Travel".to_owned(),
         zone: "Asia/Kolkata".to_owned(),
@@ -97,7 +100,11 @@ pub fn directory() -> Directory {
             max_calls: 50,
         }],
         mailboxes,
-    }
+        managers: BTreeMap::from([(LUIS, BTreeSet::from([SUPPORT, SALES]))]),
+        policy: Arc::default(),
+    };
+    let policy = Arc::new(directory.first_policy());
+    directory.under(policy)
 }
 
 fn profile(&(last, name, role, digits): &(u16, &str, Role, &str)) -> AgentProfile {

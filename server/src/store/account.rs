@@ -1,7 +1,10 @@
 //! The account and its policy: read whole at start, written whole when a company is founded.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use cordboard_shared::agent::AgentProfile;
-use cordboard_shared::id::{AccountId, AgentId};
+use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{Row as _, SqliteConnection};
@@ -76,6 +79,8 @@ impl Store {
             flows: self.bodies("SELECT body FROM flow WHERE account = $1 ORDER BY position", id).await?,
             trunks: self.bodies("SELECT body FROM trunk WHERE account = $1 ORDER BY position", id).await?,
             mailboxes: self.bodies("SELECT body FROM mailbox WHERE account = $1 ORDER BY position", id).await?,
+            managers: self.managers(id).await?,
+            policy: Arc::default(),
         })
     }
 
@@ -99,6 +104,19 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    async fn managers(&self, account: Uuid) -> Result<BTreeMap<AgentId, BTreeSet<DepartmentId>>, StoreError> {
+        let rows = sqlx::query("SELECT agent, department FROM manager WHERE account = $1 ORDER BY agent, department")
+            .bind(account)
+            .fetch_all(&self.read)
+            .await?;
+        let mut managers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for row in rows {
+            let department = DepartmentId(row.try_get("department")?);
+            managers.entry(AgentId(row.try_get("agent")?)).or_default().insert(department);
+        }
+        Ok(managers)
     }
 
     async fn bodies<T: DeserializeOwned>(&self, query: &'static str, account: Uuid) -> Result<Vec<T>, StoreError> {
@@ -181,6 +199,16 @@ async fn insert_policy(writer: &mut SqliteConnection, directory: &Directory) -> 
             .bind(json(department)?)
             .execute(&mut *writer)
             .await?;
+    }
+    for (agent, departments) in &directory.managers {
+        for department in departments {
+            sqlx::query("INSERT INTO manager (account, agent, department) VALUES ($1, $2, $3)")
+                .bind(account)
+                .bind(agent.0)
+                .bind(department.0)
+                .execute(&mut *writer)
+                .await?;
+        }
     }
     for (position, trunk) in (1_i64..).zip(&directory.trunks) {
         sqlx::query("INSERT INTO trunk (id, account, position, body) VALUES ($1, $2, $3, $4)")

@@ -20,7 +20,7 @@ macro_rules! resource {
         ) -> Result<Json<Value>, ApiError> {
             caller.require(rights::POLICY_READ)?;
             caller.count_list(&state)?;
-            let $directory: &Directory = state.app.directory();
+            let $directory: &Directory = &state.app.directory();
             Ok(Json(json!({ stringify!($list): $items.collect::<Vec<_>>() })))
         }
 
@@ -32,7 +32,7 @@ macro_rules! resource {
         ) -> Result<Json<Value>, ApiError> {
             caller.require(rights::POLICY_READ)?;
             caller.count_read(&state)?;
-            let $directory: &Directory = state.app.directory();
+            let $directory: &Directory = &state.app.directory();
             one($items.find(|$item| $fits))
         }
     };

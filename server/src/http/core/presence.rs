@@ -73,7 +73,7 @@ pub(in crate::http) async fn read(
     let limit = caller.count_read(&state)?;
     let agent = agent(&state, &uuid)?;
     caller.require(rights::PRESENCE_READ)?;
-    let presence = state.app.presence(agent).await?.ok_or_else(not_found)?;
+    let (presence, _) = state.app.presence(agent).await?.ok_or_else(not_found)?;
 
     let version = presence.version;
     let known = request_headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
