@@ -3,6 +3,7 @@
 mod args;
 mod file;
 mod limits;
+mod sms;
 
 use std::fmt;
 use std::fs::DirBuilder;
@@ -14,8 +15,10 @@ use std::str::FromStr;
 
 pub use args::{Cli, Command, Options};
 pub use limits::Limits;
+pub use sms::SmsGateway;
 
 use file::FileConfig;
+use sms::SmsSection;
 
 use crate::clock;
 
@@ -57,8 +60,12 @@ pub struct Config {
     pub demo_history: u32,
     /// Pages of other origins that may use the cookie, such as a development server.
     pub allowed_origins: Vec<String>,
+    /// Where people reach this server from outside, for links in messages; without one the address they were asked at.
+    pub public_url: Option<String>,
     /// Limits of the API.
     pub limits: Limits,
+    /// Where text messages go; without one they are held.
+    pub sms: Option<SmsGateway>,
     /// Format of the logs.
     pub log_format: LogFormat,
 }
@@ -117,6 +124,16 @@ impl Config {
         let ports = options.rtp_ports.or(file.rtp_ports).unwrap_or(PortRange(20_000..=20_999));
         let mut allowed_origins = file.http.allowed_origins;
         allowed_origins.extend(options.allowed_origins);
+        let mut limits = file.limits;
+        if options.no_rate_limits || file.rate_limits == Some(false) {
+            limits.off = true;
+        }
+        let sms = SmsSection {
+            url: options.sms_url.or(file.sms.url),
+            from: options.sms_from.or(file.sms.from),
+            token: options.sms_token.or(file.sms.token),
+            allow_local: options.sms_allow_local || file.sms.allow_local,
+        };
         let config = Self {
             http: options.http.or(file.http.address).unwrap_or(loopback(8080)),
             sip: options.sip.or(file.sip.address).unwrap_or(loopback(5060)),
@@ -130,7 +147,9 @@ impl Config {
             demo: options.demo || file.demo,
             demo_history: options.demo_history.or(file.demo_history).unwrap_or(0),
             allowed_origins,
-            limits: file.limits,
+            public_url: options.public_url.or(file.http.public_url),
+            limits,
+            sms: sms.gateway()?,
             log_format: options.log_format.or(file.log_format).unwrap_or_default(),
         };
         config.check()?;
@@ -174,6 +193,9 @@ impl Config {
         }
         if self.edge_url.is_some() != self.edge_public_key.is_some() {
             return refuse("edge-url", "edge-url and edge-public-key come together");
+        }
+        if let Some(url) = &self.public_url {
+            check_origin("public-url", url)?;
         }
         for origin in &self.allowed_origins {
             check_origin("http.allowed_origins", origin)?;
@@ -303,6 +325,10 @@ mod tests {
             (&["--edge-url", "http://127.0.0.1:8788"], "", "edge-url"),
             (&[], "[http]\nallowed_origins = [\"http://a/\"]", "http.allowed_origins"),
             (&[], "[limits]\nwrites_per_minute = 0", "limits"),
+            (&["--public-url", "panel.example.com"], "", "public-url"),
+            (&["--sms-url", "https://sms.example.com/send"], "", "sms"),
+            (&[], "[sms]\nurl = \"http://sms.example.com\"\nfrom = \"a\"\ntoken = \"b\"", "sms"),
+            (&[], "[sms]\nurl = \"ftp://sms.example.com\"\nfrom = \"a\"\ntoken = \"b\"", "sms"),
         ] {
             match load(arguments, file) {
                 Err(ConfigError::Value { setting: found, .. }) => assert_eq!(found, setting),
@@ -325,6 +351,19 @@ mod tests {
         let config = load(&["--database", "sqlite:/secret/place"], "").unwrap();
 
         assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_gateway_prints_no_token_and_limits_can_be_off() {
+        let file =
+            "rate_limits = false\n[sms]\nurl = \"https://sms.example.com/v1\"\nfrom = \"Lantern\"\ntoken = \"hush\"";
+        let config = load(&[], file).unwrap();
+
+        assert!(config.limits.off && !load(&[], "").unwrap().limits.off);
+        assert!(load(&["--no-rate-limits"], "").unwrap().limits.off);
+        let gateway = config.sms.unwrap();
+        assert_eq!((gateway.from.as_str(), gateway.allow_local), ("Lantern", false));
+        assert!(!format!("{gateway:?}").contains("hush"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod core;
 mod edge;
 mod envelope;
 mod error;
+mod idempotency;
 mod limit;
 mod live;
 mod operations;
@@ -29,6 +30,7 @@ use ed25519_dalek::VerifyingKey;
 use crate::app::AppHandle;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Limits};
+use crate::jobs::Messages;
 use crate::keys::Keys;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -59,7 +61,10 @@ pub struct HttpState {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Text messages to people.
+    pub messages: Messages,
     limiter: Arc<Limiter>,
+    keys_used: idempotency::Keys,
     sockets: Arc<live::Sockets>,
 }
 
@@ -72,6 +77,8 @@ pub struct HttpConfig {
     pub limits: Limits,
     /// Where the edge answers.
     pub edge_url: Option<String>,
+    /// Where people reach this server from outside; without one the address they asked at.
+    pub public_url: Option<String>,
     /// Checks what the edge signs.
     pub edge_public_key: Option<VerifyingKey>,
     /// Where recordings are.
@@ -92,6 +99,7 @@ impl HttpConfig {
             allowed_origins: config.allowed_origins.clone(),
             limits: config.limits.clone(),
             edge_url: config.edge_url.clone(),
+            public_url: config.public_url.clone(),
             edge_public_key: key.transpose()?,
             recordings_dir: config.recordings_dir(),
         })
@@ -107,17 +115,25 @@ impl HttpState {
         config: HttpConfig,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        messages: Messages,
     ) -> Self {
         Self {
+            keys_used: idempotency::Keys::new(store.clone()),
             app,
             store,
             keys,
             config: Arc::new(config),
             clock,
             metrics,
+            messages,
             limiter: Arc::default(),
             sockets: Arc::default(),
         }
+    }
+
+    /// Writes what is still to be written. To be called when nothing is served any more.
+    pub async fn finish(&self) {
+        self.keys_used.flush().await;
     }
 }
 
@@ -149,6 +165,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/core/ws", get(live::open))
         .merge(edge::routes())
         .fallback(panel::serve)
+        .layer(axum::middleware::from_fn_with_state(state.clone(), idempotency::guard))
         .layer(axum::middleware::from_fn_with_state(state.clone(), envelope::wrap))
         .with_state(state)
 }

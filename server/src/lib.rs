@@ -9,6 +9,7 @@ pub mod directory;
 pub mod edge_push;
 pub mod hex;
 pub mod http;
+pub mod jobs;
 pub mod keys;
 pub mod net;
 pub mod password;

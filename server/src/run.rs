@@ -16,6 +16,7 @@ use crate::app::{self, AppHandle, RunningApp, Telephony};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, create_data_dir};
 use crate::http::{self, HttpConfig, HttpState};
+use crate::jobs::Jobs;
 use crate::keys::Keys;
 use crate::net::media::{self, MediaConfig, MediaHandle, ToMedia};
 use crate::net::sip::{self, SipHandle};
@@ -136,10 +137,12 @@ async fn serve(
         Some(url) => Some(edge_push::start(app.clone(), keys.clone(), clock.clone(), url).await?.0),
         None => None,
     };
-    let state = HttpState::new(app, store, keys, settings, clock, Arc::new(Metrics::default()));
+    let jobs = Jobs::start(store.clone(), app.directory().account, config.sms.clone(), clock.clone())?;
+    let metrics = Arc::new(Metrics::default());
+    let state = HttpState::new(app, store, keys, settings, clock, metrics, jobs.messages().clone());
     let router = match feed {
-        Some(feed) => http::router(state).layer(Extension(feed)),
-        None => http::router(state),
+        Some(feed) => http::router(state.clone()).layer(Extension(feed)),
+        None => http::router(state.clone()),
     };
     Ok(tokio::spawn(async move {
         let shutdown = async move {
@@ -147,6 +150,8 @@ async fn serve(
             let _ = stopping.wait_for(|stop| *stop).await;
         };
         http::serve(listener, router, shutdown).await;
+        state.finish().await;
+        jobs.stop().await;
     }))
 }
 

@@ -6,8 +6,10 @@
 mod account;
 mod call;
 mod commit;
+mod idempotency;
 mod meta;
 mod open;
+mod outbox;
 mod recording;
 mod sign_in;
 
@@ -21,6 +23,8 @@ use sqlx::SqlitePool;
 
 pub use account::{NewAccount, NewPerson, SipUser};
 pub use call::{CallCursor, CallFilter, ParseCursorError};
+pub use idempotency::{KeptAnswer, KeyRow};
+pub use outbox::{DueMessage, Sent};
 pub use sign_in::{Credential, SessionRow, TokenRow};
 
 /// The database. Cheap to clone.

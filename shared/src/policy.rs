@@ -63,6 +63,8 @@ pub struct Settings {
     pub inbound_percent: Option<u32>,
     /// Whether all calls are refused: the account is suspended.
     pub suspended: bool,
+    /// Whether the opt-out link also takes an opt-out back; otherwise only the person's switch or an admin does.
+    pub resume_by_link: bool,
 }
 
 impl Default for Settings {
@@ -79,6 +81,7 @@ impl Default for Settings {
             lines: None,
             inbound_percent: None,
             suspended: false,
+            resume_by_link: false,
         }
     }
 }

@@ -69,6 +69,24 @@ pub struct Options {
     /// An origin besides the own one whose pages may use the sign-in; may be given again
     #[arg(long = "allowed-origin", value_name = "ORIGIN", env = "CORDBOARD_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
+    /// Where people reach this server from outside, for links in messages [default: where they asked]
+    #[arg(long, value_name = "URL", env = "CORDBOARD_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// No limits on reads and writes of the API, for load tests
+    #[arg(long, env = "CORDBOARD_NO_RATE_LIMITS")]
+    pub no_rate_limits: bool,
+    /// Where text messages are posted; without a gateway they are held in the outbox
+    #[arg(long, value_name = "URL", env = "CORDBOARD_SMS_URL")]
+    pub sms_url: Option<String>,
+    /// Sender of text messages
+    #[arg(long, value_name = "NAME", env = "CORDBOARD_SMS_FROM")]
+    pub sms_from: Option<String>,
+    /// Bearer token of the gateway for text messages
+    #[arg(long, value_name = "TOKEN", env = "CORDBOARD_SMS_TOKEN", hide_env_values = true)]
+    pub sms_token: Option<String>,
+    /// The gateway for text messages may be on this machine or in a private network
+    #[arg(long, env = "CORDBOARD_SMS_ALLOW_LOCAL")]
+    pub sms_allow_local: bool,
     /// Format of the logs [default: human]
     #[arg(long, value_name = "FORMAT", env = "CORDBOARD_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::sms::SmsSection;
 use super::{ConfigError, Limits, LogFormat, PortRange};
 
 /// The file as written.
@@ -23,6 +24,8 @@ pub(super) struct FileConfig {
     pub(super) webrtc: AddressSection,
     pub(super) edge: EdgeSection,
     pub(super) limits: Limits,
+    pub(super) rate_limits: Option<bool>,
+    pub(super) sms: SmsSection,
 }
 
 /// `[http]`
@@ -31,6 +34,7 @@ pub(super) struct FileConfig {
 pub(super) struct HttpSection {
     pub(super) address: Option<SocketAddr>,
     pub(super) allowed_origins: Vec<String>,
+    pub(super) public_url: Option<String>,
 }
 
 /// `[sip]`, `[webrtc]`

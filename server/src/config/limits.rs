@@ -26,6 +26,9 @@ pub struct Limits {
     pub sockets_per_agent: u32,
     /// A sign-in ends after so many minutes without activity.
     pub session_idle_minutes: u32,
+    /// No limits on reads, writes and changes, for load tests (`rate_limits = false`). Passwords stay limited.
+    #[serde(skip)]
+    pub off: bool,
 }
 
 impl Default for Limits {
@@ -40,6 +43,7 @@ impl Default for Limits {
             wrong_passwords_per_minute: 10,
             sockets_per_agent: 32,
             session_idle_minutes: 8 * 60,
+            off: false,
         }
     }
 }

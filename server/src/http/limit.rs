@@ -32,12 +32,25 @@ pub(super) enum Key {
     PasswordsFrom(IpAddr),
     /// Wrong passwords for one email.
     PasswordsFor(String),
+    /// Links opened from one address.
+    LinksFrom(IpAddr),
+}
+
+impl Key {
+    /// Whether it keeps somebody from guessing, which no setting switches off.
+    fn guards_passwords(&self) -> bool {
+        match self {
+            Self::PasswordsFrom(_) | Self::PasswordsFor(_) | Self::LinksFrom(_) => true,
+            Self::Writes(_) | Self::Reads(_) | Self::Lists(_) | Self::Changes(_) => false,
+        }
+    }
 }
 
 /// How much of a bucket is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Left {
     name: &'static str,
+    /// 0 when limits are off.
     per_minute: u32,
     remaining: i64,
     /// Seconds until the bucket is full again.
@@ -66,6 +79,9 @@ impl Limiter {
     /// Takes one request out of the bucket, or refuses it.
     pub(super) fn take(&self, key: Key, limits: &Limits, now: Millis) -> Result<Left, ApiError> {
         let rule = rule(&key, limits);
+        if limits.off && !key.guards_passwords() {
+            return Ok(Left { name: rule.name, per_minute: 0, remaining: 0, reset: 0 });
+        }
         let flapping = matches!(key, Key::Changes(_));
         self.spend(key, rule, now).map_err(|wait| {
             let code = if flapping { ProblemCode::PresenceFlapping } else { ProblemCode::RateLimited };
@@ -115,6 +131,9 @@ impl Left {
     /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11).
     pub(super) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let Self { name, per_minute, remaining, reset } = self;
+        if *per_minute == 0 {
+            return Vec::new();
+        }
         [
             (HeaderName::from_static("ratelimit-policy"), format!("\"{name}\";q={per_minute};w=60")),
             (HeaderName::from_static("ratelimit"), format!("\"{name}\";r={remaining};t={reset}")),
@@ -137,6 +156,9 @@ fn rule(key: &Key, limits: &Limits) -> Rule {
         Key::Reads(_) => Rule { name: "reads", per_minute: limits.reads_per_minute, burst: limits.reads_per_minute },
         Key::Lists(_) => Rule { name: "lists", per_minute: limits.lists_per_minute, burst: limits.lists_per_minute },
         Key::Changes(_) => Rule { name: "changes", per_minute: limits.changes_per_minute, burst: limits.changes_burst },
+        Key::LinksFrom(_) => {
+            Rule { name: "links", per_minute: limits.writes_per_minute, burst: limits.writes_per_minute }
+        }
         Key::PasswordsFrom(_) | Key::PasswordsFor(_) => Rule {
             name: "passwords",
             per_minute: limits.wrong_passwords_per_minute,
