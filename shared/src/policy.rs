@@ -132,16 +132,12 @@ pub struct Reach {
     pub emergency_off_schedule: bool,
     /// Emergency routes reach people who have opted out.
     pub emergency_opted_out: bool,
-    /// Emergency routes reach people who are on a call.
-    pub emergency_busy: bool,
     /// How long a caller bound strictly to a busy person waits for them, in seconds (0–300).
     pub strict_wait_seconds: u32,
     /// A pause also stops the person's own outbound calls.
     pub pause_stops_outbound: bool,
     /// Own calls and taking a waiting call need Available.
     pub own_calls_need_available: bool,
-    /// A second call rings a person on a call.
-    pub call_waiting: bool,
 }
 
 impl Default for Reach {
@@ -156,11 +152,9 @@ impl Default for Reach {
             work_outside_slots: false,
             emergency_off_schedule: true,
             emergency_opted_out: false,
-            emergency_busy: false,
             strict_wait_seconds: 60,
             pause_stops_outbound: false,
             own_calls_need_available: false,
-            call_waiting: false,
         }
     }
 }
@@ -190,9 +184,6 @@ pub struct ReachPatch {
     /// False: emergency routes do not reach opted-out people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emergency_opted_out: Option<bool>,
-    /// False: no second call while on a call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub call_waiting: Option<bool>,
 }
 
 /// A known caller.

@@ -9,7 +9,9 @@
 //! ```
 
 mod agent;
+mod check;
 mod command;
+mod compiled;
 mod durable;
 mod engine;
 mod event;
@@ -17,12 +19,21 @@ mod ledger;
 mod line;
 mod matrix;
 mod offer;
+mod replay;
+mod schedule;
+mod simulate;
 mod strategy;
 
-pub use agent::{Agent, DeviceId, DeviceKind, Load};
+pub use agent::{Agent, DeviceId, DeviceKind, Layers, Load};
+pub use check::{MOST_WINDOWS, check_hours, check_policy};
 pub use command::{Arrival, Elapsed, EngineError, Input, Output, Target};
+use cordboard_shared::FeedPosition;
 pub use durable::{Bound, Durable};
 pub use engine::Engine;
 pub use event::{Callback, Event, Place};
+pub use ledger::{is_rung, recompute};
 pub use line::{Exhausted, RING_SECONDS_DIRECT};
-pub use matrix::{Column, Letter, Matrix, Row};
+pub use matrix::{Column, Judged, Letter, Matrix, Row};
+pub use replay::replay;
+pub use schedule::{check_zone, windows};
+pub use simulate::Question;
