@@ -173,7 +173,7 @@ impl Account {
                 drop(reply.send(self.presence_with_matrix(agent).map(|presence| (presence, 0))));
             }
             Request::Presences { reply } => {
-                let all = self.center.engine().agents().map(|agent| agent.presence(self.center.engine().matrix()));
+                let all = self.center.engine().agents().filter_map(|agent| self.center.engine().presence(agent.id));
                 drop(reply.send((self.center.engine().position(), all.collect())));
             }
             Request::ChangeFact { write, reply } => self.change_fact(&write, reply),
@@ -232,7 +232,7 @@ impl Account {
 
     fn presence_with_matrix(&self, agent: AgentId) -> Option<Presence> {
         let mut presence = self.center.engine().presence(agent)?;
-        presence.matrix = Some(self.center.engine().matrix().rows_for(presence.effective.verdict));
+        presence.matrix = self.center.engine().rows_for(agent);
         Some(presence)
     }
 

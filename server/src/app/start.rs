@@ -74,7 +74,7 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
     let log = fold(&store, &directory, now).await.context("cannot fold the account's log")?;
 
     let seed = u64::from_le_bytes(crate::clock::random());
-    let mut engine = cordboard_routing::Engine::new(seed);
+    let mut engine = cordboard_routing::Engine::start(now, seed, cordboard_routing::Durable::default());
     let policy = cordboard_shared::policy::Policy {
         version: directory.policy_version,
         departments: directory.departments.clone(),
