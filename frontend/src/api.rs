@@ -1,19 +1,22 @@
 //! The HTTP side of the server, typed. The cookie travels by itself.
 
 use cordboard_shared::agent::Presence;
+use cordboard_shared::api::availability::ReachView;
 use cordboard_shared::api::calls::CallPage;
 use cordboard_shared::api::presence::INTENT_HEADER;
+use cordboard_shared::api::routing::CallbackList;
 use cordboard_shared::api::session::{SessionView, SignIn};
 use cordboard_shared::api::test_call::{PlaceTestCall, TestCallPlaced};
 use cordboard_shared::decision::CallDecisions;
 use cordboard_shared::id::{AgentId, CallId};
 use cordboard_shared::phone::E164;
 use cordboard_shared::{Problem, ProblemCode};
-use gloo_net::http::{Request, Response};
+use gloo_net::http::{Method, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-use cordboard_frontend::decode;
-use cordboard_frontend::model::switch::Intent;
+use crate::decode;
+use crate::model::facts;
+use crate::model::switch::Intent;
 
 /// Why a request did not do what it was for.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +34,7 @@ impl ApiError {
     pub(crate) fn sentence(&self) -> String {
         match self {
             Self::Offline => "The server cannot be reached. Check your network, then retry.".to_owned(),
-            Self::Refused(problem) => cordboard_frontend::model::switch::refusal(problem),
+            Self::Refused(problem) => crate::model::switch::refusal(problem),
             Self::Unreadable(status) => {
                 format!("The server gave an answer this page does not understand ({status}). Reload the page.")
             }
@@ -80,19 +83,84 @@ pub(crate) async fn decisions(uid: CallId) -> Result<CallDecisions, ApiError> {
     read(Request::get(&format!("/core/calls/{uid}/decisions")).send().await).await
 }
 
-/// `POST /core/agents/{UUID}/presence`
-pub(crate) async fn set_presence(agent: AgentId, intent: &Intent, device: &str) -> Result<Presence, ApiError> {
-    let request = Request::post(&format!("/core/agents/{agent}/presence"))
-        .header("idempotency-key", &intent.key)
-        .header(INTENT_HEADER, &format!("{};{device}", intent.n))
-        .json(&intent.change);
+/// A change of one person's facts, under its key and intent number.
+pub(crate) async fn change_fact(agent: AgentId, intent: &Intent, device: &str) -> Result<Presence, ApiError> {
+    let (method, place, body) = facts::request(&intent.change);
+    let headers = [("idempotency-key", intent.key.clone()), (INTENT_HEADER, format!("{};{device}", intent.n))];
     // What the change did besides is known from the presence itself.
-    read(send(request).await).await
+    let answer = ask(method.into(), &format!("/core/agents/{agent}/{place}"), &headers, body).await?;
+    answer.read()
+}
+
+/// `GET /core/agents/{UUID}/reach`
+pub(crate) async fn reach(agent: AgentId) -> Result<ReachView, ApiError> {
+    get(&format!("/core/agents/{agent}/reach")).await
+}
+
+/// `GET /core/callbacks`
+pub(crate) async fn callbacks() -> Result<CallbackList, ApiError> {
+    get("/core/callbacks").await
+}
+
+/// `POST /core/callbacks/{uid}/done`
+pub(crate) async fn callback_done(call: CallId) -> Result<(), ApiError> {
+    ask(Method::POST, &format!("/core/callbacks/{call}/done"), &[], Some("{}".to_owned())).await.map(|_| ())
 }
 
 /// `POST /core/test-calls`
 pub(crate) async fn place_test_call(to: E164) -> Result<TestCallPlaced, ApiError> {
     read(send(Request::post("/core/test-calls").json(&PlaceTestCall { to })).await).await
+}
+
+/// What came back: a success.
+pub(crate) struct Answer {
+    status: u16,
+    /// `ETag`, as it came.
+    pub(crate) etag: Option<String>,
+    text: String,
+}
+
+impl Answer {
+    /// The body as a shared type.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        decode::from_str(&self.text).map_err(|_| ApiError::Unreadable(self.status))
+    }
+}
+
+impl From<facts::Method> for Method {
+    fn from(method: facts::Method) -> Self {
+        match method {
+            facts::Method::Post => Self::POST,
+            facts::Method::Put => Self::PUT,
+            facts::Method::Delete => Self::DELETE,
+        }
+    }
+}
+
+/// Reads a resource.
+pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, ApiError> {
+    ask(Method::GET, path, &[], None).await?.read()
+}
+
+/// Any request. The body is JSON already.
+pub(crate) async fn ask(
+    method: Method,
+    path: &str,
+    headers: &[(&str, String)],
+    body: Option<String>,
+) -> Result<Answer, ApiError> {
+    let mut builder = RequestBuilder::new(path).method(method);
+    for (name, value) in headers {
+        builder = builder.header(name, value);
+    }
+    let sent = match body {
+        Some(body) => send(builder.header("content-type", "application/json").body(body)).await,
+        None => builder.send().await,
+    };
+    let answer = checked(sent).await?;
+    let (status, etag) = (answer.status(), answer.headers().get("etag"));
+    let text = answer.text().await.map_err(|_| ApiError::Offline)?;
+    Ok(Answer { status, etag, text })
 }
 
 async fn send(request: Result<Request, gloo_net::Error>) -> Result<Response, gloo_net::Error> {

@@ -1,6 +1,6 @@
 //! Loads the call log and places test calls.
 
-use cordboard_frontend::model::log::CallLog;
+use crate::model::log::CallLog;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 

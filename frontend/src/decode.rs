@@ -4,15 +4,21 @@
 //! buffered content for tagged and flattened types, from sequences as well as from maps). All that the panel reads
 //! comes by here instead, as [`Value`] first, so that each type's code exists once: a quarter of the program's size.
 
-use cordboard_shared::Problem;
+use cordboard_shared::agent::Presence;
 use cordboard_shared::call::CallView;
-use cordboard_shared::event::{LiveCall, ServerFrame, ServerMessage, Snapshot};
+use cordboard_shared::event::{LiveCall, Ring, RingStop};
+use cordboard_shared::id::{CallId, DepartmentId, OfferId};
+use cordboard_shared::policy::EmergencyRoute;
+use cordboard_shared::version::FeedPosition;
+use cordboard_shared::{Millis, Problem};
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected,
     VariantAccess, Visitor,
 };
 use serde_json::{Map, Value};
+
+use crate::model::roster::{Group, Picture};
 
 /// The text is no JSON, or not of the wanted shape. Nobody reads which member was wrong in a browser, and words for
 /// each would be a tenth of the code that decodes.
@@ -61,18 +67,88 @@ impl serde::de::Error for DecodeError {
     }
 }
 
-/// A frame of the live socket, as far as this page understands it.
+/// A frame of the live socket.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
-    /// A frame of a kind this page knows.
-    Frame(Box<ServerFrame>),
-    /// A frame of another kind: its number counts, the rest is for a newer page.
-    Numbered(u64),
+pub struct Frame {
+    /// Counts from 1 per socket.
+    pub seq: u64,
+    /// On durable events only.
+    pub pos: Option<FeedPosition>,
+    /// On answers: the id of the frame answered.
+    pub re: Option<String>,
+    /// What it says.
+    pub message: Message,
+}
+
+/// What the server says, as far as this page understands it and needs it: a department's and the policy's many
+/// settings are read by the pages that edit them, not from the socket.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// Answer: done.
+    Ok(Value),
+    /// Answer: not done.
+    Error(Problem),
+    /// Everything at first.
+    Snapshot(Box<Picture>),
+    /// History is gone.
+    Gap,
+    /// Still there? With the server's time.
+    Ping(i64),
+    /// Somebody's presence has changed.
+    Presence(Box<Presence>),
+    /// A call is offered to this person.
+    Ring(Box<Ring>),
+    /// It still rings, for so many milliseconds.
+    RingLease(OfferId, u64),
+    /// It stops.
+    RingStop(OfferId, RingStop),
+    /// An own call has changed.
+    CallState(Box<LiveCall>),
+    /// What the sound of a call is like.
+    CallAudio(CallId, String),
+    /// A call's final record.
+    CallLogged(Box<CallView>),
+    /// A department's line: callers waiting, and the longest wait in milliseconds.
+    Queue(DepartmentId, u32, u64),
+    /// The policy has changed.
+    Policy {
+        /// Its version.
+        version: u64,
+        /// The departments now.
+        groups: Vec<Group>,
+        /// The emergency routes now.
+        emergencies: Vec<EmergencyRoute>,
+    },
+    /// A callback has come due, or is dealt with.
+    Callbacks,
+    /// Inactivity ends this sign-in then.
+    SignOutSoon(Millis),
+    /// The person was set Away by the server; the reason.
+    AwaySet(String),
+    /// An Away with an end is over.
+    AwayOver,
+    /// The server is stopping: reconnect after so many milliseconds.
+    Draining(u64),
+    /// Of a newer server: its number counts, the rest is for a newer page.
+    Other,
 }
 
 /// Reads a value of any shared type.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {
     from_value(parse(text)?)
+}
+
+/// Reads a value that was parsed already.
+pub fn read<T: DeserializeOwned>(value: &Value) -> Result<T, DecodeError> {
+    from_value(value.clone())
+}
+
+/// Reads a list, whether it stands alone or as a member of an object.
+pub fn list_in<T: DeserializeOwned>(text: &str, name: &str) -> Result<Vec<T>, DecodeError> {
+    match parse(text)? {
+        Value::Object(mut map) => list(&mut map, name),
+        alone => from_value(alone),
+    }
 }
 
 /// Reads an error body.
@@ -81,74 +157,74 @@ pub fn problem(text: &str) -> Result<Problem, DecodeError> {
 }
 
 /// Reads a frame of the live socket.
-pub fn frame(text: &str) -> Result<Heard, DecodeError> {
+pub fn frame(text: &str) -> Result<Frame, DecodeError> {
     let mut frame = object(parse(text)?)?;
     let seq = field(&mut frame, "seq")?;
     let kind: String = field(&mut frame, "type")?;
-    let data = frame.remove("data").unwrap_or_default();
-    let Some(message) = message(&kind, data)? else { return Ok(Heard::Numbered(seq)) };
-    let (pos, re) = (field(&mut frame, "pos")?, field(&mut frame, "re")?);
-    Ok(Heard::Frame(Box::new(ServerFrame { seq, pos, re, message })))
+    let message = message(&kind, frame.remove("data").unwrap_or_default())?;
+    Ok(Frame { seq, pos: field(&mut frame, "pos")?, re: field(&mut frame, "re")?, message })
 }
 
-fn message(kind: &str, data: Value) -> Result<Option<ServerMessage>, DecodeError> {
+fn message(kind: &str, data: Value) -> Result<Message, DecodeError> {
     if kind == "ok" {
-        return Ok(Some(ServerMessage::Ok(data)));
+        return Ok(Message::Ok(data));
     }
     let mut data = object(data)?;
-    Ok(Some(match kind {
-        "error" => ServerMessage::Error(problem_of(data)?),
-        "snapshot" => ServerMessage::Snapshot(Box::new(snapshot(data)?)),
-        "gap" => ServerMessage::Gap {},
-        "ping" => ServerMessage::Ping { t: field(&mut data, "t")? },
-        "presence.changed" => ServerMessage::PresenceChanged(Box::new(from_value(Value::Object(data))?)),
-        "ring" => ServerMessage::Ring(Box::new(from_value(Value::Object(data))?)),
-        "ring.lease" => {
-            ServerMessage::RingLease { offer: field(&mut data, "offer")?, lease_ms: field(&mut data, "lease_ms")? }
-        }
-        "ring.stop" => {
-            ServerMessage::RingStop { offer: field(&mut data, "offer")?, reason: field(&mut data, "reason")? }
-        }
-        "call.state" => ServerMessage::CallState(Box::new(live_call(data)?)),
-        "call.audio" => {
-            ServerMessage::CallAudio { call: field(&mut data, "call")?, verdict: field(&mut data, "verdict")? }
-        }
-        "call.logged" => ServerMessage::CallLogged(Box::new(from_value::<CallView>(Value::Object(data))?)),
-        "queue.changed" => ServerMessage::QueueChanged {
-            department: field(&mut data, "department")?,
-            waiting: field(&mut data, "waiting")?,
-            longest_ms: field(&mut data, "longest_ms")?,
-            by_verdict: field::<Option<_>>(&mut data, "by_verdict")?.unwrap_or_default(),
+    Ok(match kind {
+        "error" => Message::Error(problem_of(data)?),
+        "snapshot" => Message::Snapshot(Box::new(picture(data)?)),
+        "gap" => Message::Gap,
+        "ping" => Message::Ping(field(&mut data, "t")?),
+        "presence.changed" => Message::Presence(Box::new(from_value(Value::Object(data))?)),
+        "ring" => Message::Ring(Box::new(from_value(Value::Object(data))?)),
+        "ring.lease" => Message::RingLease(field(&mut data, "offer")?, field(&mut data, "lease_ms")?),
+        "ring.stop" => Message::RingStop(field(&mut data, "offer")?, field(&mut data, "reason")?),
+        "call.state" => Message::CallState(Box::new(live_call(data)?)),
+        "call.audio" => Message::CallAudio(field(&mut data, "call")?, field(&mut data, "verdict")?),
+        "call.logged" => Message::CallLogged(Box::new(from_value::<CallView>(Value::Object(data))?)),
+        "queue.changed" => Message::Queue(
+            field(&mut data, "department")?,
+            field(&mut data, "waiting")?,
+            field(&mut data, "longest_ms")?,
+        ),
+        "policy.changed" => Message::Policy {
+            version: field(&mut data, "version")?,
+            groups: list(&mut data, "departments")?,
+            emergencies: list(&mut data, "emergencies")?,
         },
-        "policy.changed" => ServerMessage::PolicyChanged(Box::new(from_value(Value::Object(data))?)),
-        "callbacks.changed" => ServerMessage::CallbacksChanged {},
-        "signout.soon" => ServerMessage::SignOutSoon { at: field(&mut data, "at")? },
-        "away.set" => ServerMessage::AwaySet { reason: field(&mut data, "reason")? },
-        "away.over" => ServerMessage::AwayOver {},
-        "draining" => ServerMessage::Draining { retry_ms: field(&mut data, "retry_ms")? },
-        _ => return Ok(None),
-    }))
+        "callbacks.changed" => Message::Callbacks,
+        "signout.soon" => Message::SignOutSoon(field(&mut data, "at")?),
+        "away.set" => Message::AwaySet(field(&mut data, "reason")?),
+        "away.over" => Message::AwayOver,
+        "draining" => Message::Draining(field(&mut data, "retry_ms")?),
+        _ => Message::Other,
+    })
 }
 
-fn snapshot(mut data: Map<String, Value>) -> Result<Snapshot, DecodeError> {
+fn picture(mut data: Map<String, Value>) -> Result<Picture, DecodeError> {
     let calls = match data.remove("calls") {
         Some(Value::Array(calls)) => {
             calls.into_iter().map(|call| live_call(object(call)?)).collect::<Result<_, DecodeError>>()?
         }
         Some(_) | None => Vec::new(),
     };
-    Ok(Snapshot {
+    // Those who see the policy find the emergency routes in it.
+    let mut emergencies = list(&mut data, "emergencies")?;
+    if let Some(Value::Object(mut policy)) = data.remove("policy") {
+        emergencies = list(&mut policy, "emergencies")?;
+    }
+    Ok(Picture {
         me: field(&mut data, "me")?,
         presence: field(&mut data, "presence")?,
         agents: field(&mut data, "agents")?,
         presences: field(&mut data, "presences")?,
-        departments: field(&mut data, "departments")?,
-        numbers: field::<Option<_>>(&mut data, "numbers")?.unwrap_or_default(),
+        groups: field(&mut data, "departments")?,
+        numbers: list(&mut data, "numbers")?,
         offers: field(&mut data, "offers")?,
         calls,
         zone: field::<Option<_>>(&mut data, "zone")?.unwrap_or_default(),
-        policy: field(&mut data, "policy")?,
-        away_reasons: field::<Option<_>>(&mut data, "away_reasons")?.unwrap_or_default(),
+        away_reasons: list(&mut data, "away_reasons")?,
+        emergencies,
         as_of: field(&mut data, "as_of")?,
     })
 }
@@ -188,6 +264,11 @@ fn object(value: Value) -> Result<Map<String, Value>, DecodeError> {
 /// Takes a member out; one that is missing counts as null.
 fn field<T: DeserializeOwned>(map: &mut Map<String, Value>, name: &str) -> Result<T, DecodeError> {
     from_value(map.remove(name).unwrap_or_default())
+}
+
+/// Takes a list out; one that is missing is empty.
+fn list<T: DeserializeOwned>(map: &mut Map<String, Value>, name: &str) -> Result<Vec<T>, DecodeError> {
+    field::<Option<Vec<T>>>(map, name).map(Option::unwrap_or_default)
 }
 
 fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, DecodeError> {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use cordboard_frontend::model::softphone::Input;
+use crate::model::softphone::Input;
 use cordboard_shared::event::{ClientMessage, DeviceState, Microphone as MicrophoneState, PageAudio};
 use gloo_timers::callback::{Interval, Timeout};
 use leptos::prelude::*;

@@ -1,7 +1,41 @@
-//! The pure model of the web panel: plain state, inputs and effects, without a browser and without a clock.
+//! The web panel of Cordboard: two client-side Leptos programs over one pure model.
 //!
-//! The program beside it (`main.rs`) shows this model and carries out its effects. Everything here runs and is
-//! tested natively.
+//! The model is plain state, inputs and effects, without a browser and without a clock; it runs and is tested
+//! natively. The programs show it and carry out its effects: the *desk* for those who take calls, *manage* for those
+//! who look after people and routing. They are two so that nobody who takes calls waits for pages of admins.
+#![cfg_attr(
+    target_arch = "wasm32",
+    expect(unreachable_pub, reason = "the component macro writes `pub`, whatever it is asked for")
+)]
 
 pub mod decode;
 pub mod model;
+
+#[cfg(target_arch = "wasm32")]
+mod api;
+#[cfg(target_arch = "wasm32")]
+mod availability;
+#[cfg(target_arch = "wasm32")]
+mod browser;
+#[cfg(target_arch = "wasm32")]
+mod callbacks;
+#[cfg(target_arch = "wasm32")]
+mod calls;
+#[cfg(target_arch = "wasm32")]
+mod components;
+#[cfg(target_arch = "wasm32")]
+pub mod desk;
+#[cfg(target_arch = "wasm32")]
+mod device;
+#[cfg(target_arch = "wasm32")]
+mod live;
+#[cfg(target_arch = "wasm32")]
+pub mod manage;
+#[cfg(target_arch = "wasm32")]
+mod pages;
+#[cfg(target_arch = "wasm32")]
+mod panel;
+#[cfg(target_arch = "wasm32")]
+mod shortcuts;
+#[cfg(target_arch = "wasm32")]
+mod telephone;

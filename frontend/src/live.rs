@@ -4,22 +4,21 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use cordboard_frontend::decode::{self, Heard};
-use cordboard_frontend::model::link::{Link, jitter};
-use cordboard_frontend::model::roster::Origin;
-use cordboard_frontend::model::softphone::Input;
+use crate::decode::{self, Frame, Message};
+use crate::model::link::{Link, jitter};
+use crate::model::roster::{Origin, Picture};
 use cordboard_shared::agent::Presence;
-use cordboard_shared::event::{ClientFrame, ClientMessage, Hello, ServerFrame, ServerMessage, Snapshot};
+use cordboard_shared::event::{ClientFrame, ClientMessage, Hello};
 use cordboard_shared::{Millis, Problem, ProblemCode};
 use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
 use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::api;
 use crate::browser::clock;
 use crate::browser::socket::Socket;
 use crate::panel::{Panel, Session};
-use crate::{api, calls, device, telephone};
 
 /// What is done with the answer to a frame.
 type Reply = Box<dyn FnOnce(Result<Value, Problem>)>;
@@ -138,7 +137,7 @@ fn hello(panel: Panel) {
         after: panel.link.with_untracked(Link::position),
     };
     shells.live.post(ClientMessage::Hello(hello));
-    shells.live.post(ClientMessage::Device(panel.device.with_untracked(device::Device::state)));
+    shells.live.post(ClientMessage::Device((panel.hooks.device)(panel)));
 }
 
 /// The socket is gone: waits a little, asks whether one is still signed in, and opens a new one.
@@ -171,84 +170,74 @@ fn lost(panel: Panel, after: Option<u64>) {
 }
 
 fn heard(panel: Panel, text: &str) {
-    let (seq, position, frame) = match decode::frame(text) {
-        Ok(Heard::Frame(frame)) => (frame.seq, frame.pos, Some(frame)),
-        Ok(Heard::Numbered(seq)) => (seq, None, None),
-        // Its number is lost, too: the next frame shows the gap.
-        Err(_) => return,
-    };
-    let followed = panel.link.try_update(|link| link.heard(clock::now(), seq, position));
+    // Of a frame that makes no sense the number is lost, too: the next one shows the gap.
+    let Ok(frame) = decode::frame(text) else { return };
+    let followed = panel.link.try_update(|link| link.heard(clock::now(), frame.seq, frame.pos));
     if followed.is_some_and(|followed| followed.is_err()) {
         lost(panel, None);
         return;
     }
-    if let Some(frame) = frame {
-        take_in(panel, *frame);
-    }
+    take_in(panel, frame);
 }
 
-fn take_in(panel: Panel, frame: ServerFrame) {
+fn take_in(panel: Panel, frame: Frame) {
     let shells = panel.shells();
-    let feed = |input| telephone::feed(panel, input);
     let re = frame.re.as_deref();
     match frame.message {
-        ServerMessage::Ok(data) => {
+        Message::Ok(data) => {
             if let Some(reply) = re.and_then(|id| shells.live.take(id)) {
                 reply(Ok(data));
             }
         }
-        ServerMessage::Error(problem) => {
+        Message::Error(problem) => {
             if let Some(reply) = re.and_then(|id| shells.live.take(id)) {
                 reply(Err(problem));
             }
         }
-        ServerMessage::Snapshot(snapshot) => take_snapshot(panel, *snapshot),
-        ServerMessage::Gap {} => panel.log.set(cordboard_frontend::model::log::CallLog::default()),
-        ServerMessage::Ping { t } => {
+        Message::Snapshot(picture) => take_snapshot(panel, *picture),
+        Message::Ping(t) => {
             // Straight from the message handler: timers of hidden tabs are throttled.
-            let state = panel.device.with_untracked(device::Device::state);
+            let state = (panel.hooks.device)(panel);
             shells.live.post(ClientMessage::Pong { t, state });
             panel.ahead.set_value(t - clock::now().0);
         }
-        ServerMessage::PresenceChanged(presence) => presence_changed(panel, *presence),
-        ServerMessage::Ring(ring) => {
-            let words = telephone::announcement(panel, &ring);
-            feed(Input::Rang(ring));
-            panel.alert(words);
-        }
-        ServerMessage::RingLease { offer, lease_ms } => feed(Input::LeaseRenewed(offer, lease_ms)),
-        ServerMessage::RingStop { offer, reason } => feed(Input::RingStopped(offer, reason)),
-        ServerMessage::CallState(call) => feed(Input::CallChanged(call)),
-        ServerMessage::CallAudio { call, verdict } => telephone::audio_verdict(panel, call, &verdict),
-        ServerMessage::CallLogged(call) => {
-            feed(Input::CallLogged(call.uid));
-            panel.log.update(|log| log.logged(*call));
-        }
-        ServerMessage::QueueChanged { department, waiting, longest_ms, by_verdict: _ } => {
+        Message::Presence(presence) => presence_changed(panel, *presence),
+        Message::Queue(department, waiting, longest_ms) => {
             let now = panel.exactly_now();
             panel.roster.update(|roster| roster.queue_changed(now, department, waiting, longest_ms));
         }
-        ServerMessage::PolicyChanged(_)
-        | ServerMessage::CallbacksChanged {}
-        | ServerMessage::SignOutSoon { .. }
-        | ServerMessage::AwaySet { .. }
-        | ServerMessage::AwayOver {} => {}
-        ServerMessage::Draining { retry_ms } => lost(panel, Some(retry_ms)),
+        Message::Policy { version, groups, emergencies } => {
+            panel.policy_version.set(version);
+            panel.roster.update(|roster| roster.groups_changed(groups));
+            panel.notices.update(|notices| notices.emergencies = emergencies);
+        }
+        Message::Draining(retry_ms) => lost(panel, Some(retry_ms)),
+        other @ (Message::Gap
+        | Message::Ring(_)
+        | Message::RingLease(..)
+        | Message::RingStop(..)
+        | Message::CallState(_)
+        | Message::CallAudio(..)
+        | Message::CallLogged(_)
+        | Message::Callbacks
+        | Message::SignOutSoon(_)
+        | Message::AwaySet(_)
+        | Message::AwayOver) => (panel.hooks.hear)(panel, other),
+        Message::Other => {}
     }
 }
 
-fn take_snapshot(panel: Panel, mut snapshot: Snapshot) {
-    panel.ahead.set_value(snapshot.as_of.0 - clock::now().0);
-    let offers = std::mem::take(&mut snapshot.offers);
-    let calls = std::mem::take(&mut snapshot.calls);
-    let me = snapshot.me.id;
-    panel.switch.update(|switch| switch.presence_changed(snapshot.presence.state));
-    panel.roster.update(|roster| roster.snapshot(snapshot));
+fn take_snapshot(panel: Panel, mut picture: Picture) {
+    panel.ahead.set_value(picture.as_of.0 - clock::now().0);
+    let offers = std::mem::take(&mut picture.offers);
+    let calls = std::mem::take(&mut picture.calls);
+    let emergencies = std::mem::take(&mut picture.emergencies);
+    let me = picture.me.id;
+    panel.notices.update(|notices| notices.emergencies = emergencies);
+    panel.switch.update(|switch| switch.presence_changed(picture.presence.state));
+    panel.roster.update(|roster| roster.snapshot(picture));
     panel.link.update(Link::established);
-    telephone::feed(panel, Input::SignedIn(me));
-    telephone::feed(panel, Input::SnapshotTaken { offers, calls });
-    // What was logged while the link was down.
-    calls::load_first(panel);
+    (panel.hooks.begin)(panel, me, offers, calls);
 }
 
 fn presence_changed(panel: Panel, presence: Presence) {

@@ -1,12 +1,20 @@
 //! Pure state and transitions, tested natively. Time is an argument, never read.
 
+pub mod bulk;
 pub mod device;
+pub mod draft;
 pub mod duration;
+pub mod facts;
 pub mod link;
 pub mod log;
+pub mod matrix;
+pub mod notice;
+pub mod past;
 pub mod ringer;
 pub mod roster;
 pub mod route;
+pub mod slots;
 pub mod softphone;
+pub mod strip;
 pub mod switch;
 pub mod why;

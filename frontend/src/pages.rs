@@ -6,4 +6,3 @@ pub(crate) mod devices;
 pub(crate) mod help;
 pub(crate) mod not_found;
 pub(crate) mod sign_in;
-pub(crate) mod team;

@@ -2,19 +2,23 @@
 
 use std::rc::Rc;
 
-use cordboard_frontend::model::link::Link;
-use cordboard_frontend::model::log::CallLog;
-use cordboard_frontend::model::roster::Roster;
-use cordboard_frontend::model::route::Route;
-use cordboard_frontend::model::softphone::Softphone;
-use cordboard_frontend::model::switch::Switch;
+use crate::model::link::Link;
+use crate::model::log::CallLog;
+use crate::model::notice::Notices;
+use crate::model::roster::Roster;
+use crate::model::route::{Program, Route};
+use crate::model::softphone::Softphone;
+use crate::model::switch::Switch;
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentProfile, Presence, Role};
+use cordboard_shared::api::routing::CallbackView;
 use cordboard_shared::api::session::SessionView;
-use cordboard_shared::id::CallId;
+use cordboard_shared::event::{DeviceState, LiveCall, Ring};
+use cordboard_shared::id::{AgentId, CallId};
 use leptos::prelude::*;
 
 use crate::browser::{clock, history, storage};
+use crate::decode::Message;
 use crate::device::Device;
 use crate::live::Live;
 use crate::telephone::Telephone;
@@ -37,6 +41,35 @@ pub(crate) struct Said {
     pub(crate) times: u32,
 }
 
+/// What is open over the page; one thing at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Popover {
+    #[default]
+    Closed,
+    /// The menu of the switch.
+    Switch,
+    /// What can ring me now.
+    Reach,
+    /// Whether to resume from an opt-out.
+    Resume,
+    /// The account menu.
+    Account,
+}
+
+/// What one of the two programs does with what only it shows. The desk has a telephone; management has none, and does
+/// not carry its code.
+pub(crate) struct Hooks {
+    pub(crate) program: Program,
+    /// The device, as the server is told.
+    pub(crate) device: fn(Panel) -> DeviceState,
+    /// A snapshot has come, with offers and calls.
+    pub(crate) begin: fn(Panel, AgentId, Vec<Ring>, Vec<LiveCall>),
+    /// A message about calls, callbacks or notices.
+    pub(crate) hear: fn(Panel, Message),
+    /// The sign-in has ended.
+    pub(crate) end: fn(Panel),
+}
+
 /// The whole panel: cheap to copy, lives as long as the page.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
@@ -49,6 +82,12 @@ pub(crate) struct Panel {
     pub(crate) switch: RwSignal<Switch>,
     pub(crate) log: RwSignal<CallLog>,
     pub(crate) device: RwSignal<Device>,
+    pub(crate) notices: RwSignal<Notices>,
+    pub(crate) callbacks: RwSignal<Vec<CallbackView>>,
+    pub(crate) popover: RwSignal<Popover>,
+    /// Version of the routing policy, once it is known.
+    pub(crate) policy_version: RwSignal<u64>,
+    pub(crate) hooks: &'static Hooks,
     /// The server's clock as well as it is known; moves once a second.
     pub(crate) now: RwSignal<Millis>,
     pub(crate) polite: RwSignal<Said>,
@@ -72,7 +111,7 @@ pub(crate) struct Shells {
 
 impl Panel {
     /// A panel nobody is signed in to.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hooks: &'static Hooks) -> Self {
         let (tab, had_sound) = storage::tab();
         let shells = Shells {
             device: storage::device(),
@@ -90,6 +129,11 @@ impl Panel {
             switch: RwSignal::new(Switch::default()),
             log: RwSignal::new(CallLog::default()),
             device: RwSignal::new(Device::default()),
+            notices: RwSignal::new(Notices::default()),
+            callbacks: RwSignal::new(Vec::new()),
+            popover: RwSignal::new(Popover::Closed),
+            policy_version: RwSignal::new(0),
+            hooks,
             now: RwSignal::new(clock::now()),
             polite: RwSignal::new(Said::default()),
             assertive: RwSignal::new(Said::default()),
@@ -98,9 +142,12 @@ impl Panel {
         }
     }
 
-    /// Goes to a page.
+    /// Goes to a page; one of the other program is loaded.
     pub(crate) fn go(self, route: Route) {
-        if self.route.get_untracked() != route {
+        self.popover.set(Popover::Closed);
+        if route.program().is_some_and(|program| program != self.hooks.program) {
+            history::load(route);
+        } else if self.route.get_untracked() != route {
             history::push(route);
             self.route.set(route);
         }
@@ -150,6 +197,11 @@ impl Panel {
         })
     }
 
+    /// Whether the person signed in sees and changes the whole account; tracked.
+    pub(crate) fn is_admin(self) -> bool {
+        self.user().is_some_and(|user| user.role.is_admin())
+    }
+
     /// The own presence as the server confirmed it; tracked.
     pub(crate) fn presence(self) -> Option<Presence> {
         self.roster.with(|roster| roster.myself()?.presence.clone())
@@ -173,13 +225,11 @@ impl Panel {
     /// The sign-in has ended: forgets everything about the account.
     pub(crate) fn signed_out(self, why: Option<String>) {
         self.shells().live.close();
-        self.shells().telephone.hang_up();
         self.link.set(Link::default());
         self.roster.set(Roster::default());
-        let leads = self.phone.with_untracked(Softphone::is_leader);
-        let mut phone = Softphone::default();
-        phone.handle_input(self.exactly_now(), cordboard_frontend::model::softphone::Input::LeaderChanged(leads));
-        self.phone.set(phone);
+        self.notices.set(Notices::default());
+        self.callbacks.set(Vec::new());
+        (self.hooks.end)(self);
         self.switch.set(Switch::default());
         self.log.set(CallLog::default());
         self.session.set(Session::SignedOut(why));

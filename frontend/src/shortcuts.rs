@@ -1,17 +1,18 @@
 //! The keyboard: Alt+Shift and a letter, Ctrl+Shift on a Mac. A press that cannot act says why.
 
-use cordboard_frontend::model::softphone::{Input, Press};
+use crate::model::softphone::{Input, Press};
 use cordboard_shared::call::CallState;
 use leptos::ev;
 use leptos::prelude::*;
 
 use crate::browser::page;
-use crate::panel::{Panel, Session};
+use crate::panel::{Panel, Popover, Session};
 use crate::{availability, telephone};
 
 /// Every shortcut: the letter and what it does.
-pub(crate) const LIST: [(char, &str); 7] = [
+pub(crate) const LIST: [(char, &str); 8] = [
     ('V', "Switch Call Availability on or to Away"),
+    ('W', "What can ring me now"),
     ('A', "Answer the incoming call"),
     ('D', "Decline the incoming call"),
     ('M', "Mute or unmute your microphone"),
@@ -45,6 +46,10 @@ pub(crate) fn listen(panel: Panel, keypad: RwSignal<bool>, open_help: impl Fn() 
         if !panel.session.with_untracked(|session| matches!(session, Session::SignedIn(_))) {
             return;
         }
+        if event.key() == "Escape" {
+            close_popover(panel);
+            return;
+        }
         if event.key() == "?" && !page::is_typing() {
             open_help();
             return;
@@ -66,12 +71,31 @@ pub(crate) fn listen(panel: Panel, keypad: RwSignal<bool>, open_help: impl Fn() 
     std::mem::forget(handle);
 }
 
+/// Escape closes what is open, and the focus goes back to where it was opened.
+pub(crate) fn close_popover(panel: Panel) {
+    let opener = match panel.popover.get_untracked() {
+        Popover::Closed => return,
+        Popover::Switch | Popover::Resume => "switch-menu-button",
+        Popover::Reach => crate::components::reach::BUTTON,
+        Popover::Account => "account-button",
+    };
+    panel.popover.set(Popover::Closed);
+    page::focus(opener);
+}
+
+/// Opens what can ring me now, or closes it.
+pub(crate) fn open_reach(panel: Panel) {
+    let open = panel.popover.get_untracked() == Popover::Reach;
+    panel.popover.set(if open { Popover::Closed } else { Popover::Reach });
+}
+
 fn act(panel: Panel, keypad: RwSignal<bool>, letter: char) {
     let offer = panel.phone.with_untracked(|phone| phone.incoming().map(|incoming| incoming.ring.offer));
     let call = panel.phone.with_untracked(|phone| phone.current().map(|call| (call.muted, call.call.state)));
     let feed = |input| telephone::feed(panel, input);
     match (letter, offer, call) {
         ('V', _, _) => availability::toggle(panel),
+        ('W', _, _) => open_reach(panel),
         ('A', Some(offer), _) => feed(Input::AnswerPressed(offer)),
         ('D', Some(offer), _) => feed(Input::DeclinePressed(offer)),
         ('A' | 'D', None, _) => panel.tell("No call is ringing."),

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use cordboard_frontend::model::duration;
-use cordboard_frontend::model::softphone::{self, Input, Output, Press};
+use crate::model::duration;
+use crate::model::softphone::{self, Input, Output, Press};
 use cordboard_shared::event::{ClientMessage, Ring};
 use cordboard_shared::id::{CallId, OfferId};
 use leptos::prelude::*;

@@ -1,4 +1,4 @@
-//! The panel's page: `frontend/index.html` as Trunk reads it, so that both tools share one page.
+//! A page of the panel, such as `frontend/index.html`, as Trunk reads it, so that both tools share one page.
 //!
 //! Only the link kinds the page uses are understood; another kind is an error, never left out in silence.
 
@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 /// A file or folder the page asks for by a `<link data-trunk …>`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asset {
-    /// `rel="rust"`: the panel's own program.
-    Rust,
+    /// `rel="rust"`: a program of the panel, by the name of its binary.
+    Rust { bin: String },
     /// `rel="css"`: a style sheet.
     Css { href: String },
     /// `rel="icon"`: the page's icon.
@@ -35,7 +35,7 @@ impl Page {
         let mut text = String::new();
         let mut rest = html;
         while let Some(start) = next_link(rest) {
-            let end = start + rest[start..].find('>').context("a <link is not closed in index.html")? + 1;
+            let end = start + rest[start..].find('>').context("a <link is not closed in the page")? + 1;
             let tag = &rest[start..end];
             let attributes = attributes(tag);
             text.push_str(&rest[..start]);
@@ -47,8 +47,8 @@ impl Page {
             parts.push((std::mem::take(&mut text), asset(tag, &attributes)?));
         }
         text.push_str(rest);
-        if !parts.iter().any(|(_, asset)| *asset == Asset::Rust) {
-            bail!("index.html has no <link data-trunk rel=\"rust\">");
+        if !parts.iter().any(|(_, asset)| matches!(asset, Asset::Rust { .. })) {
+            bail!("the page has no <link data-trunk rel=\"rust\">");
         }
         Ok(Self { parts, rest: text })
     }
@@ -79,7 +79,9 @@ fn next_link(html: &str) -> Option<usize> {
 fn asset(tag: &str, attributes: &[(String, String)]) -> Result<Asset> {
     let href = || get(attributes, "href").map(str::to_owned).with_context(|| format!("no href in {tag}"));
     Ok(match get(attributes, "rel") {
-        Some("rust") => Asset::Rust,
+        Some("rust") => {
+            Asset::Rust { bin: get(attributes, "data-bin").with_context(|| format!("no data-bin in {tag}"))?.to_owned() }
+        }
         Some("css") => Asset::Css { href: href()? },
         Some("icon") => Asset::Icon { href: href()?, kind: get(attributes, "type").map(str::to_owned) },
         Some("copy-file") => Asset::CopyFile { href: href()? },
@@ -142,7 +144,7 @@ mod tests {
             })
             .unwrap();
 
-        assert_eq!(seen, ["Rust", r#"Css { href: "style.gen.css" }"#, r#"CopyDir { href: "public" }"#]);
+        assert_eq!(seen, [r#"Rust { bin: "cordboard-frontend" }"#, r#"Css { href: "style.gen.css" }"#, r#"CopyDir { href: "public" }"#]);
         assert_eq!(html.matches("[here]").count(), 3);
         assert!(html.contains(r#"<link rel="canonical" href="/x">"#));
         assert!(html.contains("old.css"), "a comment stays as it is");

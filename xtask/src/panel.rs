@@ -1,4 +1,4 @@
-//! Builds the web panel: compile to WebAssembly, bind in-process, write `target/spa` from `frontend/index.html`.
+//! Builds the web panel: compile to WebAssembly, bind in-process, write `target/spa` from the pages in `frontend`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,14 @@ use crate::page::{Asset, Page};
 use crate::site::{self, Site};
 use crate::{bindgen, say, workspace};
 
-/// The most bytes the panel's program may have as browsers receive it, compressed with brotli.
-const PROGRAM_LIMIT: usize = 250_000;
+/// The pages, each with its own program: the desk, and the management pages under `/manage`.
+const PAGES: [&str; 2] = ["index.html", "manage.html"];
+/// The desk's program.
+const DESK: &str = "cordboard-frontend";
+/// The most bytes the desk's program may have as browsers receive it, compressed with brotli.
+const DESK_LIMIT: usize = 300_000;
+/// The most bytes of all programs together, compressed with brotli.
+const TOGETHER_LIMIT: usize = 600_000;
 
 /// How the panel is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +36,25 @@ pub(crate) fn folder() -> PathBuf {
 /// Builds the panel into [`folder`].
 pub(crate) fn build(flavor: Flavor) -> Result<()> {
     workspace::ensure_wasm_target()?;
-    let wasm = say::step("compile the panel to WebAssembly", || compile("cordboard-frontend", flavor))?;
-    say::step("bind and pack the panel", || pack(&wasm, flavor))
+    let built = say::step("compile the panel to WebAssembly", || compile_package(DESK, flavor))?;
+    say::step("bind and pack the panel", || pack(&built, flavor))
 }
 
 /// Compiles a package of the workspace to WebAssembly and gives the path of the result.
 pub(crate) fn compile(package: &str, flavor: Flavor) -> Result<PathBuf> {
+    let built = compile_package(package, flavor)?;
+    // A library is named with underscores, a binary as its package.
+    [package.replace('-', "_"), package.to_owned()]
+        .iter()
+        .map(|name| built.join(name).with_extension("wasm"))
+        .find(|path| path.is_file())
+        .with_context(|| {
+            format!("{package} gave no .wasm in {}; a library needs crate-type \"cdylib\"", built.display())
+        })
+}
+
+/// Compiles a package to WebAssembly and gives the folder its results are in.
+fn compile_package(package: &str, flavor: Flavor) -> Result<PathBuf> {
     bindgen::assert_one_version()?;
     let (profile, folder) = match flavor {
         Flavor::Release => ("wasm-release", "wasm-release"),
@@ -50,33 +69,35 @@ pub(crate) fn compile(package: &str, flavor: Flavor) -> Result<PathBuf> {
         "--profile",
         profile,
     ]))?;
-    let built = workspace::cargo_target().join("wasm32-unknown-unknown").join(folder);
-    // A library is named with underscores, a binary as its package.
-    [package.replace('-', "_"), package.to_owned()]
-        .iter()
-        .map(|name| built.join(name).with_extension("wasm"))
-        .find(|path| path.is_file())
-        .with_context(|| {
-            format!("{package} gave no .wasm in {}; a library needs crate-type \"cdylib\"", built.display())
-        })
+    Ok(workspace::cargo_target().join("wasm32-unknown-unknown").join(folder))
 }
 
-fn pack(wasm: &Path, flavor: Flavor) -> Result<()> {
+fn pack(built: &Path, flavor: Flavor) -> Result<()> {
     let source = workspace::root().join("frontend");
-    let html = fs::read_to_string(source.join("index.html")).context("cannot read frontend/index.html")?;
-    let page = Page::parse(&html)?;
     let release = flavor == Flavor::Release;
-    let bound = bind(wasm, release)?;
-
     let mut site = Site::begin(&folder(), release)?;
-    let html = page.render(|asset| match asset {
-        Asset::Rust => program(&mut site, &bound),
+    for name in PAGES {
+        let html = fs::read_to_string(source.join(name)).with_context(|| format!("cannot read frontend/{name}"))?;
+        let html = Page::parse(&html)?.render(|asset| put(&mut site, &source, built, release, asset))?;
+        site.add(name, html.as_bytes())?;
+    }
+    report(&site);
+    if release {
+        hold_to_limits(&site)?;
+    }
+    site.finish()
+}
+
+/// Adds what a page asks for, and gives what stands in its place.
+fn put(site: &mut Site, source: &Path, built: &Path, release: bool, asset: &Asset) -> Result<String> {
+    match asset {
+        Asset::Rust { bin } => program(site, bin, &bind(&built.join(bin).with_extension("wasm"), bin, release)?),
         Asset::Css { href } => {
-            let name = add_source(&mut site, &source, href)?;
+            let name = add_source(site, source, href)?;
             Ok(format!(r#"<link rel="stylesheet" href="/{name}">"#))
         }
         Asset::Icon { href, kind } => {
-            let name = add_source(&mut site, &source, href)?;
+            let name = add_source(site, source, href)?;
             let kind = kind.as_ref().map(|kind| format!(r#" type="{kind}""#)).unwrap_or_default();
             Ok(format!(r#"<link rel="icon" href="/{name}"{kind}>"#))
         }
@@ -90,19 +111,13 @@ fn pack(wasm: &Path, flavor: Flavor) -> Result<()> {
             site.add_folder(&file_name(&path)?, &path)?;
             Ok(String::new())
         }
-    })?;
-    site.add("index.html", html.as_bytes())?;
-    report(&site);
-    if release {
-        hold_to_limit(&site)?;
     }
-    site.finish()
 }
 
 /// Adds the program's files; a script of its own starts it, since the content security policy forbids inline scripts.
-fn program(site: &mut Site, bound: &Path) -> Result<String> {
-    let wasm = site.add_hashed("cordboard", "wasm", &fs::read(bound.join("panel_bg.wasm"))?)?;
-    let glue = site.add_hashed("cordboard", "js", &fs::read(bound.join("panel.js"))?)?;
+fn program(site: &mut Site, bin: &str, bound: &Path) -> Result<String> {
+    let wasm = site.add_hashed(bin, "wasm", &fs::read(bound.join("panel_bg.wasm"))?)?;
+    let glue = site.add_hashed(bin, "js", &fs::read(bound.join("panel.js"))?)?;
     let snippets = bound.join("snippets");
     if snippets.is_dir() {
         // The glue imports these by their own names, which hold a hash of their crate already.
@@ -118,8 +133,8 @@ fn program(site: &mut Site, bound: &Path) -> Result<String> {
 }
 
 /// Makes the JavaScript glue and the final module, in a folder of their own.
-fn bind(wasm: &Path, release: bool) -> Result<PathBuf> {
-    let folder = workspace::cargo_target().join("bound").join("panel");
+fn bind(wasm: &Path, bin: &str, release: bool) -> Result<PathBuf> {
+    let folder = workspace::cargo_target().join("bound").join(bin);
     site::remove(&folder)?;
     Bindgen::new()
         .input_path(wasm)
@@ -144,7 +159,7 @@ fn add_source(site: &mut Site, source: &Path, href: &str) -> Result<String> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("index.html names {}, which cannot be read", path.display()))
+    fs::read(path).with_context(|| format!("a page names {}, which cannot be read", path.display()))
 }
 
 fn file_name(path: &Path) -> Result<String> {
@@ -166,19 +181,22 @@ fn report(site: &Site) {
     }
 }
 
-fn hold_to_limit(site: &Site) -> Result<()> {
-    for file in &site.written {
-        if let Some(size) = file.brotli
-            && Path::new(&file.name).extension().is_some_and(|extension| extension == "wasm")
-            && size > PROGRAM_LIMIT
-        {
-            bail!(
-                "{} has {} bytes with brotli; the limit is {}",
-                file.name,
-                say::bytes(size),
-                say::bytes(PROGRAM_LIMIT)
-            );
+fn hold_to_limits(site: &Site) -> Result<()> {
+    let is_program = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "wasm");
+    let mut together = 0;
+    for file in site.written.iter().filter(|file| is_program(&file.name)) {
+        let size = file.brotli.unwrap_or(file.raw);
+        together += size;
+        if file.name.starts_with(DESK) {
+            hold(&file.name, size, DESK_LIMIT)?;
         }
+    }
+    hold("all programs together", together, TOGETHER_LIMIT)
+}
+
+fn hold(what: &str, size: usize, limit: usize) -> Result<()> {
+    if size > limit {
+        bail!("{what}: {} bytes with brotli; the limit is {}", say::bytes(size), say::bytes(limit));
     }
     Ok(())
 }

@@ -47,7 +47,10 @@ impl Site {
     /// Writes a file under a name that changes with its content, and gives the name back: `style-0f3a….css`.
     pub(crate) fn add_hashed(&mut self, stem: &str, extension: &str, content: &[u8]) -> Result<String> {
         let name = format!("{stem}-{}.{extension}", digest(content));
-        self.add(&name, content)?;
+        // Two pages share a style sheet: it is packed once.
+        if !self.written.iter().any(|written| written.name == name) {
+            self.add(&name, content)?;
+        }
         Ok(name)
     }
 

@@ -1,6 +1,6 @@
 //! The address of the page, changed without loading anew.
 
-use cordboard_frontend::model::route::Route;
+use crate::model::route::Route;
 use wasm_bindgen::JsValue;
 
 use super::page::listen;
@@ -25,6 +25,12 @@ pub(crate) fn replace(route: Route) {
         // Refused only when a page floods the history.
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(route.path()));
     }
+}
+
+/// Loads a page that another program shows.
+pub(crate) fn load(route: Route) {
+    // A navigation that cannot begin leaves the page as it is.
+    let _ = window().location().assign(route.path());
 }
 
 /// Calls back when the person goes back or forward.

@@ -1,14 +1,15 @@
 //! The current call: who, how long, and what can be done.
 
-use cordboard_frontend::model::duration;
-use cordboard_frontend::model::softphone::{Input, Press, Softphone, Sound, state_word};
+use crate::model::duration;
+use crate::model::softphone::{Input, Press, Softphone, Sound, state_word};
 use cordboard_shared::call::CallState;
 use cordboard_shared::event::LiveCall;
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use super::keypad::Keypad;
-use crate::app::KeypadOpen;
+use super::switch_menu::AfterCall;
+use crate::desk::KeypadOpen;
 use crate::panel::use_panel;
 use crate::{shortcuts, telephone};
 
@@ -106,6 +107,7 @@ pub(crate) fn CallCard() -> impl IntoView {
                             <Glyph icon=Icon::Keypad/>
                             "Keypad"
                         </button>
+                        <AfterCall class="call-tool"/>
                         <button
                             type="button"
                             class="call-tool call-end"
@@ -136,7 +138,7 @@ fn number(call: &LiveCall) -> Option<String> {
 /// Name, or else number, of the other party.
 fn peer(call: &LiveCall) -> String {
     match call.peer.0.as_str() {
-        "" => cordboard_frontend::model::log::caller(&call.call),
+        "" => crate::model::log::caller(&call.call),
         "anonymous" => "Number withheld".to_owned(),
         peer => peer.to_owned(),
     }

@@ -1,6 +1,6 @@
 //! The check of this browser as a telephone: microphone and sound, in rows.
 
-use cordboard_frontend::model::device::{self, Check};
+use crate::model::device::{self, Check};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};

@@ -1,7 +1,7 @@
 //! The incoming call: always in the same place, never stealing the focus.
 
-use cordboard_frontend::model::duration;
-use cordboard_frontend::model::softphone::{self, Input, Stage};
+use crate::model::duration;
+use crate::model::softphone::{self, Input, Stage};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};

@@ -1,6 +1,6 @@
 //! A link within the panel: changes the page without loading it anew.
 
-use cordboard_frontend::model::route::Route;
+use crate::model::route::Route;
 use leptos::ev;
 use leptos::prelude::*;
 

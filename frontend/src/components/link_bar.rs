@@ -1,6 +1,6 @@
 //! The bar that says when live updates are lost, and how old the screen is.
 
-use cordboard_frontend::model::link::LinkState;
+use crate::model::link::LinkState;
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};

@@ -1,6 +1,6 @@
-//! The main navigation.
+//! The main navigation of the desk.
 
-use cordboard_frontend::model::route::Route;
+use crate::model::route::Route;
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
@@ -17,18 +17,26 @@ pub(crate) fn Navigation() -> impl IntoView {
             <ul>
                 <Entry to=Route::Desk icon=Icon::Headset name="Desk"/>
                 <Entry to=Route::Calls icon=Icon::List name="Call log"/>
-                <Show when=move || staff.get()>
-                    <Entry to=Route::Team icon=Icon::People name="Team"/>
-                </Show>
                 <Entry to=Route::Devices icon=Icon::Speaker name="Devices"/>
                 <Entry to=Route::Help icon=Icon::Question name="Help"/>
+                // Management is a program of its own, in a tab of its own: this one goes on ringing.
+                <Show when=move || staff.get()>
+                    <li>
+                        <a href=Route::Team.path() target="cordboard-manage" title="Opens in a tab of its own, so that this one goes on ringing">
+                            <Glyph icon=Icon::People/>
+                            <span>"Manage"</span>
+                            <span class="sr-only">" (opens in a tab of its own)"</span>
+                        </a>
+                    </li>
+                </Show>
             </ul>
         </nav>
     }
 }
 
+/// A page in the navigation.
 #[component]
-fn Entry(to: Route, icon: Icon, name: &'static str) -> impl IntoView {
+pub(crate) fn Entry(to: Route, icon: Icon, name: &'static str) -> impl IntoView {
     view! {
         <li>
             <Link to=to>

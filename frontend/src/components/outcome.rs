@@ -1,6 +1,6 @@
 //! How a call came out, and the message the caller left.
 
-use cordboard_frontend::model::{duration, log};
+use crate::model::{duration, log};
 use cordboard_shared::call::{CallResult, CallView, RecordingView};
 use leptos::prelude::*;
 

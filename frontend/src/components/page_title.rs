@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use crate::browser::page;
+use crate::model::softphone;
 use crate::panel::use_panel;
-use cordboard_frontend::model::softphone;
 
 /// The heading of a page. The tab's name says first when a call comes in.
 #[component]

@@ -1,15 +1,16 @@
 //! The Call Availability switch: it turns when the server has confirmed.
 
-use cordboard_frontend::model::duration;
-use cordboard_frontend::model::link::LinkState;
-use cordboard_frontend::model::switch::Switch;
+use crate::model::duration;
+use crate::model::link::LinkState;
+use crate::model::switch::Switch;
 use cordboard_shared::agent::{Toggle, Verdict};
 use leptos::prelude::*;
 
-use super::away_menu::AwayMenu;
 use super::badge;
 use super::icon::{Glyph, Icon};
-use crate::panel::use_panel;
+use super::reach::{self, Reach};
+use super::switch_menu::SwitchMenu;
+use crate::panel::{Panel, Popover, use_panel};
 use crate::{availability, shortcuts};
 
 /// The switch with its word, its time, and what went wrong.
@@ -50,13 +51,25 @@ pub(crate) fn AvailabilitySwitch() -> impl IntoView {
                     <Glyph icon=Signal::derive(move || if on.get() { Icon::Tick } else { Icon::HalfMoon })/>
                 </span>
             </button>
-            <div class="availability-text">
+            <button
+                id=reach::BUTTON
+                type="button"
+                class="availability-text"
+                aria-label=move || format!("{}: what can ring me now", word())
+                aria-expanded=move || (panel.popover.get() == Popover::Reach).to_string()
+                aria-keyshortcuts=shortcuts::aria('W')
+                title=format!("What can ring me now ({})", shortcuts::shown('W'))
+                on:click=move |_| shortcuts::open_reach(panel)
+            >
                 <span id="availability-word">{word}</span>
                 <span class="availability-time" aria-hidden="true">
                     {move || since.get().map(|since| duration::timer(panel.now.get().since(since)))}
                 </span>
-            </div>
-            <AwayMenu/>
+            </button>
+            <SwitchMenu/>
+            <Show when=move || panel.popover.get() == Popover::Reach>
+                <Reach/>
+            </Show>
         </div>
     }
 }
@@ -73,7 +86,8 @@ pub(crate) fn AvailabilityNote() -> impl IntoView {
     });
     let blocked = Memo::new(move |_| {
         let presence = panel.presence()?;
-        let layer = match presence.effective.verdict {
+        let verdict = presence.effective.verdict;
+        let layer = match verdict {
             Verdict::Paused | Verdict::Dnd | Verdict::OptedOut | Verdict::OffSchedule | Verdict::Disabled => true,
             Verdict::Available
             | Verdict::Ringing
@@ -82,7 +96,7 @@ pub(crate) fn AvailabilityNote() -> impl IntoView {
             | Verdict::Away
             | Verdict::NoDevice => false,
         };
-        layer.then(|| cordboard_frontend::model::switch::sentence(&presence, &|at| panel.clock(at)))
+        layer.then(|| (verdict, crate::model::switch::sentence(&presence, &|at| panel.clock(at))))
     });
     view! {
         {move || failed.get().map(|why| view! {
@@ -92,11 +106,32 @@ pub(crate) fn AvailabilityNote() -> impl IntoView {
                 <button class="btn btn-sm" on:click=move |_| availability::retry(panel)>"Retry"</button>
             </div>
         })}
-        {move || blocked.get().map(|sentence| view! {
-            <div class="note-bar tone-away">
-                <Glyph icon=Icon::Lock/>
+        {move || blocked.get().map(|(verdict, sentence)| view! {
+            <div class="note-bar tone-away" id="availability-note">
+                <Glyph icon=badge::icon(verdict)/>
                 <p>{sentence}</p>
+                {way_out(panel, verdict)}
             </div>
         })}
+    }
+}
+
+/// What the person can do about it themselves.
+fn way_out(panel: Panel, verdict: Verdict) -> impl IntoView {
+    let button = |name: &'static str, act: fn(Panel)| {
+        view! { <button type="button" class="btn btn-sm" on:click=move |_| act(panel)>{name}</button> }
+    };
+    match verdict {
+        Verdict::Dnd => Some(button("End Do Not Disturb", |panel| availability::dnd(panel, false, None))),
+        Verdict::OptedOut => Some(button("Resume…", availability::toggle)),
+        Verdict::OffSchedule => Some(button("Work anyway for 1 hour", |panel| availability::work_anyway(panel, 60))),
+        Verdict::Available
+        | Verdict::Ringing
+        | Verdict::OnCall
+        | Verdict::AfterCallWork
+        | Verdict::Away
+        | Verdict::Paused
+        | Verdict::NoDevice
+        | Verdict::Disabled => None,
     }
 }

@@ -1,6 +1,6 @@
 //! A real inbound call without a phone.
 
-use cordboard_frontend::model::roster::Person;
+use crate::model::roster::Person;
 use cordboard_shared::department::{Destination, Number};
 use cordboard_shared::phone::E164;
 use leptos::prelude::*;
@@ -71,7 +71,7 @@ fn goes_to(panel: Panel, number: &Number) -> String {
     let words = panel.roster.with(|roster| match &number.goes_to {
         Destination::Flow(slug) => format!("menu {slug}"),
         Destination::Department(slug) => {
-            let department = roster.departments.iter().find(|department| department.slug == *slug);
+            let department = roster.groups.iter().find(|department| department.slug == *slug);
             department.map_or_else(|| slug.clone(), |department| department.name.clone())
         }
         Destination::Extension(extension) => {

@@ -1,17 +1,16 @@
 //! The top bar: availability, device, link, theme and account, on every page.
 
-use cordboard_frontend::model::device::{self, Check};
-use cordboard_frontend::model::link::LinkState;
-use cordboard_frontend::model::route::Route;
+use crate::model::device::{self, Check};
+use crate::model::link::LinkState;
+use crate::model::route::Route;
 use cordboard_shared::agent::Role;
-use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::icon::{Glyph, Icon, Mark};
 use super::switch::{AvailabilityNote, AvailabilitySwitch};
 use crate::browser::page::{self, Theme};
-use crate::panel::{Session, use_panel};
+use crate::panel::{Popover, Session, use_panel};
 use crate::{api, availability};
 
 /// The top bar.
@@ -46,7 +45,7 @@ pub(crate) fn TopBar() -> impl IntoView {
 }
 
 #[component]
-fn LinkLamp() -> impl IntoView {
+pub(crate) fn LinkLamp() -> impl IntoView {
     let panel = use_panel();
     let live = Memo::new(move |_| panel.link.with(|link| link.state() == LinkState::Live));
     view! {
@@ -82,7 +81,7 @@ fn DeviceLamp() -> impl IntoView {
 }
 
 #[component]
-fn ThemeButton() -> impl IntoView {
+pub(crate) fn ThemeButton() -> impl IntoView {
     let theme = RwSignal::new(Theme::load());
     let other = move || match theme.get() {
         Theme::Light => Theme::Dark,
@@ -109,13 +108,18 @@ fn ThemeButton() -> impl IntoView {
 }
 
 #[component]
-fn AccountMenu() -> impl IntoView {
+pub(crate) fn AccountMenu() -> impl IntoView {
     let panel = use_panel();
-    let open = RwSignal::new(false);
+    let open = move || panel.popover.get() == Popover::Account;
     let user = Memo::new(move |_| panel.user());
     let close = move || {
-        open.set(false);
+        panel.popover.set(Popover::Closed);
         page::focus("account-button");
+    };
+    let press = move |_| {
+        panel.popover.update(|open| {
+            *open = if *open == Popover::Account { Popover::Closed } else { Popover::Account };
+        });
     };
     let sign_out = move |_| {
         spawn_local(async move {
@@ -127,19 +131,19 @@ fn AccountMenu() -> impl IntoView {
         });
     };
     view! {
-        <div class="account-menu" on:keydown=move |event: ev::KeyboardEvent| if event.key() == "Escape" { close() }>
+        <div class="account-menu">
             <button
                 id="account-button"
                 type="button"
                 class="avatar"
                 aria-label="Account"
                 title="Account"
-                aria-expanded=move || open.get().to_string()
+                aria-expanded=move || open().to_string()
                 aria-controls="account-menu"
-                on:click=move |_| open.update(|open| *open = !*open)
+                on:click=press
             ></button>
             <span class="avatar-initials" aria-hidden="true">{move || user.get().map(|user| initials(&user.name))}</span>
-            <div id="account-menu" class="popover popover-right" hidden=move || !open.get()>
+            <div id="account-menu" class="popover popover-right" hidden=move || !open()>
                 {move || user.get().map(|user| view! {
                     <div class="popover-who">
                         <strong>{user.name.clone()}</strong>

@@ -1,7 +1,7 @@
 //! Why a call went where it went: every decision in words.
 
-use cordboard_frontend::model::why::{self, Kind, Step, Words};
-use cordboard_shared::decision::CallDecisions;
+use crate::model::why::{self, Kind, Step, Words};
+use cordboard_shared::decision::{CallDecisions, Decision};
 use cordboard_shared::id::CallId;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -49,9 +49,14 @@ pub(crate) fn WhyRegion(
 }
 
 fn steps(panel: Panel, answer: &CallDecisions) -> impl IntoView + use<> {
+    why_steps(panel, &answer.decisions)
+}
+
+/// Decisions as steps in words: those of a call, and those of a what-if.
+pub(crate) fn why_steps(panel: Panel, decisions: &[Decision]) -> impl IntoView + use<> {
     let words = panel.roster.with(|roster| {
         why::steps(
-            &answer.decisions,
+            decisions,
             &Words {
                 name: &|id| roster.name(id),
                 department: &|id| roster.department(id).map(str::to_owned),
@@ -74,14 +79,19 @@ fn one(step: Step, zone: &str) -> impl IntoView + use<> {
                 Kind::Rang => (Icon::Bell, "tone-busy"),
                 Kind::Skipped => (Icon::Dash, "tone-away"),
             };
-            view! { <li><span class=format!("why-icon {tone}")><Glyph icon=icon/></span>{line.text}</li> }
+            view! {
+                <li>
+                    <span class=format!("why-icon {tone}")><Glyph icon=icon/></span>
+                    <span>{line.text}{line.cell.map(|cell| view! { <span class="why-cell">{cell}</span> })}</span>
+                </li>
+            }
         })
         .collect_view();
     view! {
         <li>
             <p class="why-title"><time>{clock::time_with_seconds(step.at, zone)}</time>" "{step.title}</p>
             <ul class="why-lines">{lines}</ul>
-            <p class="why-then">{step.then}</p>
+            <p class="why-then">{step.then}" "<span class="why-basis">{step.basis}</span></p>
         </li>
     }
 }

@@ -2,14 +2,17 @@
 
 use cordboard_shared::agent::{Actor, Block, Source, Stamp, Verdict};
 use cordboard_shared::call::MediaState;
-use cordboard_shared::department::{Department, Fallback, Member, Strategy};
-use cordboard_shared::event::{Ring, RingStop};
-use cordboard_shared::id::{AgentId, DepartmentId, OfferId};
-use cordboard_shared::{Millis, Pii, ProblemCode};
+use cordboard_shared::department::{Department, Fallback, Member, Sticky, StickyMode, Strategy};
+use cordboard_shared::event::{ServerFrame, ServerMessage, Snapshot};
+use cordboard_shared::id::{AgentId, EmergencyId};
+use cordboard_shared::policy::{Policy, ReachPatch};
+use cordboard_shared::schedule::{Day, Slot};
+use cordboard_shared::{Pii, ProblemCode};
 use serde_json::json;
 
 use super::*;
 use crate::model::log::tests::call;
+use crate::model::roster::GroupMember;
 use crate::model::roster::tests::{ASHA, presence, snapshot};
 
 fn live_call() -> LiveCall {
@@ -39,12 +42,14 @@ fn department() -> Department {
     department
 }
 
+/// The frame as the server writes it.
+fn written(message: ServerMessage) -> String {
+    let frame = ServerFrame { seq: 7, pos: "1.0.9".parse().ok(), re: Some("c1".to_owned()), message };
+    serde_json::to_string(&frame).unwrap()
+}
+
 #[test]
 fn every_frame_reads_as_it_was_written() {
-    let mut full = snapshot();
-    full.calls = vec![live_call()];
-    full.offers = vec![ring()];
-    full.departments = vec![department()];
     let mut paused = presence(ASHA, 3, Verdict::Paused);
     paused.facts.pause = Some(Block {
         stamp: Stamp { since: Millis(5), by: Actor::system(), source: Source::Admin },
@@ -53,40 +58,120 @@ fn every_frame_reads_as_it_was_written() {
     });
     paused.matrix = Some([(1, 'S'), (15, 'R')].into());
     let offer = OfferId::demo(7);
+    let support = DepartmentId::demo(1);
     let uid = call(1_000).uid;
-    let messages = [
-        ServerMessage::Ok(json!({"sdp": "v=0"})),
-        ServerMessage::Error(Problem::new(ProblemCode::OfferEnded, "too late").with("current", json!({"a": 1}))),
-        ServerMessage::Snapshot(Box::new(full)),
-        ServerMessage::Gap {},
-        ServerMessage::Ping { t: -5 },
-        ServerMessage::PresenceChanged(Box::new(paused)),
-        ServerMessage::Ring(Box::new(ring())),
-        ServerMessage::RingLease { offer, lease_ms: 3_000 },
-        ServerMessage::RingStop { offer, reason: RingStop::AnsweredElsewhere },
-        ServerMessage::CallState(Box::new(live_call())),
-        ServerMessage::CallAudio { call: uid, verdict: "ok".to_owned() },
-        ServerMessage::CallLogged(Box::new(call(1_000))),
-        ServerMessage::QueueChanged {
-            department: DepartmentId::demo(1),
-            waiting: 2,
-            longest_ms: 9,
-            by_verdict: [(Verdict::Away, 1)].into(),
-        },
-        ServerMessage::Draining { retry_ms: 500 },
+    let error = Problem::new(ProblemCode::OfferEnded, "too late").with("current", json!({"a": 1}));
+    let pairs = [
+        (ServerMessage::Ok(json!({"sdp": "v=0"})), Message::Ok(json!({"sdp": "v=0"}))),
+        (ServerMessage::Error(error.clone()), Message::Error(error)),
+        (ServerMessage::Gap {}, Message::Gap),
+        (ServerMessage::Ping { t: -5 }, Message::Ping(-5)),
+        (ServerMessage::PresenceChanged(Box::new(paused.clone())), Message::Presence(Box::new(paused))),
+        (ServerMessage::Ring(Box::new(ring())), Message::Ring(Box::new(ring()))),
+        (ServerMessage::RingLease { offer, lease_ms: 3_000 }, Message::RingLease(offer, 3_000)),
+        (
+            ServerMessage::RingStop { offer, reason: RingStop::AnsweredElsewhere },
+            Message::RingStop(offer, RingStop::AnsweredElsewhere),
+        ),
+        (ServerMessage::CallState(Box::new(live_call())), Message::CallState(Box::new(live_call()))),
+        (ServerMessage::CallAudio { call: uid, verdict: "ok".to_owned() }, Message::CallAudio(uid, "ok".to_owned())),
+        (ServerMessage::CallLogged(Box::new(call(1_000))), Message::CallLogged(Box::new(call(1_000)))),
+        (
+            ServerMessage::QueueChanged {
+                department: support,
+                waiting: 2,
+                longest_ms: 9,
+                by_verdict: [(Verdict::Away, 1)].into(),
+            },
+            Message::Queue(support, 2, 9),
+        ),
+        (ServerMessage::CallbacksChanged {}, Message::Callbacks),
+        (ServerMessage::SignOutSoon { at: Millis(8) }, Message::SignOutSoon(Millis(8))),
+        (ServerMessage::AwaySet { reason: "missed_2".to_owned() }, Message::AwaySet("missed_2".to_owned())),
+        (ServerMessage::AwayOver {}, Message::AwayOver),
+        (ServerMessage::Draining { retry_ms: 500 }, Message::Draining(500)),
     ];
-    for message in messages {
-        let written = ServerFrame { seq: 7, pos: "1.0.9".parse().ok(), re: Some("c1".to_owned()), message };
-        let text = serde_json::to_string(&written).unwrap();
-        assert_eq!(frame(&text), Ok(Heard::Frame(Box::new(written))), "{text}");
+    for (message, wanted) in pairs {
+        let text = written(message);
+        let wanted = Frame { seq: 7, pos: "1.0.9".parse().ok(), re: Some("c1".to_owned()), message: wanted };
+        assert_eq!(frame(&text), Ok(wanted), "{text}");
     }
+}
+
+fn emergency() -> EmergencyRoute {
+    EmergencyRoute {
+        id: EmergencyId::demo(1),
+        name: "Storm".to_owned(),
+        reason: "half the team cannot come in".to_owned(),
+        departments: vec![DepartmentId::demo(1)],
+        starts: Millis(1),
+        ends: Millis(2),
+        by: Actor::system(),
+    }
+}
+
+fn policy() -> Policy {
+    Policy { version: 4, departments: vec![department()], emergencies: vec![emergency()], ..Policy::default() }
+}
+
+fn group() -> Group {
+    Group {
+        id: DepartmentId::demo(1),
+        slug: "support".to_owned(),
+        name: "Support".to_owned(),
+        members: vec![GroupMember { agent: ASHA }],
+    }
+}
+
+#[test]
+fn a_snapshot_gives_what_the_panel_needs_of_it() {
+    let wanted = Picture {
+        groups: vec![group()],
+        offers: vec![ring()],
+        calls: vec![live_call()],
+        emergencies: vec![emergency()],
+        ..snapshot()
+    };
+    let given = Snapshot {
+        me: wanted.me.clone(),
+        presence: wanted.presence.clone(),
+        agents: wanted.agents.clone(),
+        presences: wanted.presences.clone(),
+        departments: vec![department()],
+        numbers: Vec::new(),
+        offers: wanted.offers.clone(),
+        calls: wanted.calls.clone(),
+        zone: wanted.zone.clone(),
+        policy: Some(Box::new(policy())),
+        away_reasons: wanted.away_reasons.clone(),
+        as_of: wanted.as_of,
+    };
+
+    let frame = frame(&written(ServerMessage::Snapshot(Box::new(given)))).unwrap();
+    assert_eq!(frame.message, Message::Snapshot(Box::new(wanted)));
+}
+
+#[test]
+fn a_new_policy_gives_departments_and_emergencies_and_is_read_whole_where_it_is_edited() {
+    let frame = frame(&written(ServerMessage::PolicyChanged(Box::new(policy())))).unwrap();
+    let wanted = Message::Policy { version: 4, groups: vec![group()], emergencies: vec![emergency()] };
+    assert_eq!(frame.message, wanted);
+
+    let mut full = policy();
+    full.departments[0].hours.open =
+        vec![Slot { days: vec![Day::Mon], from: "22:00".parse().unwrap(), to: "06:00".parse().unwrap() }];
+    full.departments[0].sticky =
+        Some(Sticky { mode: StickyMode::Strict, hours: 48, fallback: Some(Fallback::Callback) });
+    full.people = [(ASHA, ReachPatch { callbacks_reach_away: Some(false), ..ReachPatch::default() })].into();
+    assert_eq!(from_str::<Policy>(&serde_json::to_string(&full).unwrap()), Ok(full));
 }
 
 #[test]
 fn a_frame_of_a_newer_server_still_counts() {
     let text = r#"{"seq":8,"type":"weather.changed","data":{"sun":true}}"#;
 
-    assert_eq!(frame(text), Ok(Heard::Numbered(8)));
+    let read = frame(text).unwrap();
+    assert_eq!((read.seq, read.message), (8, Message::Other));
 }
 
 #[test]

@@ -4,9 +4,60 @@ use std::collections::BTreeMap;
 
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentProfile, Presence, Verdict};
-use cordboard_shared::department::{Department, Number};
-use cordboard_shared::event::Snapshot;
+use cordboard_shared::department::Number;
+use cordboard_shared::event::{LiveCall, Ring};
 use cordboard_shared::id::{AgentId, DepartmentId};
+use cordboard_shared::policy::EmergencyRoute;
+use serde::Deserialize;
+
+/// A department, as far as those who work in it need it; the rest of its settings is for the routing page.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Group {
+    /// Its id.
+    pub id: DepartmentId,
+    /// Its short name.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Who is in it, in order.
+    pub members: Vec<GroupMember>,
+}
+
+/// A member of a [`Group`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GroupMember {
+    /// The person.
+    pub agent: AgentId,
+}
+
+/// What the panel takes from a snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// The person signed in.
+    pub me: AgentProfile,
+    /// Own presence.
+    pub presence: Presence,
+    /// People one may see.
+    pub agents: Vec<AgentProfile>,
+    /// Their presence.
+    pub presences: Vec<Presence>,
+    /// Departments one may see.
+    pub groups: Vec<Group>,
+    /// Numbers of the account.
+    pub numbers: Vec<Number>,
+    /// Offers ringing now.
+    pub offers: Vec<Ring>,
+    /// Own calls now.
+    pub calls: Vec<LiveCall>,
+    /// Account time zone.
+    pub zone: String,
+    /// The words an Away may give as its reason.
+    pub away_reasons: Vec<String>,
+    /// Emergency routes one may know of.
+    pub emergencies: Vec<EmergencyRoute>,
+    /// When this was true.
+    pub as_of: Millis,
+}
 
 /// A person with their presence, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,16 +96,18 @@ pub struct Roster {
     /// The people.
     pub people: BTreeMap<AgentId, Person>,
     /// The departments, in the server's order.
-    pub departments: Vec<Department>,
+    pub groups: Vec<Group>,
     /// The account's numbers.
     pub numbers: Vec<Number>,
     /// Callers waiting.
     pub waiting: BTreeMap<DepartmentId, Waiting>,
+    /// The words an Away may give as its reason.
+    pub away_reasons: Vec<String>,
 }
 
 impl Roster {
     /// Takes over all of a snapshot.
-    pub fn snapshot(&mut self, snapshot: Snapshot) {
+    pub fn snapshot(&mut self, snapshot: Picture) {
         let me = snapshot.me.id;
         let mut people = BTreeMap::new();
         for profile in snapshot.agents.into_iter().chain([snapshot.me]) {
@@ -74,9 +127,10 @@ impl Roster {
         *self = Self {
             me: Some(me),
             people,
-            departments: snapshot.departments,
+            groups: snapshot.groups,
             numbers: snapshot.numbers,
             waiting: BTreeMap::new(),
+            away_reasons: snapshot.away_reasons,
         };
     }
 
@@ -94,6 +148,11 @@ impl Roster {
             person.presence = Some(presence);
         }
         newer
+    }
+
+    /// Takes over the departments as a new policy has them. Who sees only some of them learns of no others here.
+    pub fn groups_changed(&mut self, groups: Vec<Group>) {
+        self.groups = groups;
     }
 
     /// Takes over how many wait in a department.
@@ -114,19 +173,19 @@ impl Roster {
 
     /// A department's name.
     pub fn department(&self, id: DepartmentId) -> Option<&str> {
-        self.departments.iter().find(|department| department.id == id).map(|department| department.name.as_str())
+        self.groups.iter().find(|department| department.id == id).map(|department| department.name.as_str())
     }
 
     /// The departments the person signed in is a member of.
-    pub fn my_departments(&self) -> Vec<&Department> {
-        self.departments
+    pub fn my_departments(&self) -> Vec<&Group> {
+        self.groups
             .iter()
             .filter(|department| department.members.iter().any(|member| Some(member.agent) == self.me))
             .collect()
     }
 
     /// How many members of a department a queue call could ring now, and how many members it has.
-    pub fn reachable(&self, department: &Department) -> (usize, usize) {
+    pub fn reachable(&self, department: &Group) -> (usize, usize) {
         let reachable = department
             .members
             .iter()
@@ -208,19 +267,19 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn snapshot() -> Snapshot {
-        Snapshot {
+    pub(crate) fn snapshot() -> Picture {
+        Picture {
             me: profile(ASHA, "Asha Rao"),
             presence: presence(ASHA, 3, Verdict::Available),
             agents: vec![profile(AgentId::demo(0x22), "Riya Sen")],
             presences: vec![presence(AgentId::demo(0x22), 1, Verdict::Away)],
-            departments: Vec::new(),
+            groups: Vec::new(),
             numbers: Vec::new(),
             offers: Vec::new(),
             calls: Vec::new(),
             zone: "Asia/Kolkata".to_owned(),
-            policy: None,
             away_reasons: vec!["Lunch".to_owned()],
+            emergencies: Vec::new(),
             as_of: Millis(9_000),
         }
     }

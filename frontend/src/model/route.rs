@@ -1,47 +1,96 @@
 //! The addresses of the panel.
 
-/// A page.
+/// Which of the two programs shows a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// For those who take calls.
+    Desk,
+    /// For those who look after people and routing.
+    Manage,
+}
+
+/// A page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Route {
     /// `/`
     Desk,
     /// `/calls`
     Calls,
-    /// `/team`
-    Team,
     /// `/devices`
     Devices,
     /// `/help`
     Help,
     /// `/sign-in`
     SignIn,
+    /// `/manage/team`
+    Team,
+    /// `/manage/bulk`
+    Bulk,
+    /// `/manage/routing`
+    Routing,
+    /// `/manage/what-if`
+    WhatIf,
+    /// `/manage/reachability`
+    Reachability,
+    /// `/manage/emergency`
+    Emergency,
+    /// `/manage/blocked`
+    Blocked,
+    /// `/manage/outbox`
+    Outbox,
+    /// `/manage/replay`
+    Replay,
     /// Anything else.
     Unknown,
 }
+
+const ALL: [(Route, &str); 14] = [
+    (Route::Desk, "/"),
+    (Route::Calls, "/calls"),
+    (Route::Devices, "/devices"),
+    (Route::Help, "/help"),
+    (Route::SignIn, "/sign-in"),
+    (Route::Team, "/manage/team"),
+    (Route::Bulk, "/manage/bulk"),
+    (Route::Routing, "/manage/routing"),
+    (Route::WhatIf, "/manage/what-if"),
+    (Route::Reachability, "/manage/reachability"),
+    (Route::Emergency, "/manage/emergency"),
+    (Route::Blocked, "/manage/blocked"),
+    (Route::Outbox, "/manage/outbox"),
+    (Route::Replay, "/manage/replay"),
+];
 
 impl Route {
     /// The page at an address.
     pub fn at(path: &str) -> Self {
         match path.trim_end_matches('/') {
             "" => Self::Desk,
-            "/calls" => Self::Calls,
-            "/team" => Self::Team,
-            "/devices" => Self::Devices,
-            "/help" => Self::Help,
-            "/sign-in" => Self::SignIn,
-            _ => Self::Unknown,
+            // Its address before management became a program of its own, and the door of that program.
+            "/team" | "/manage" => Self::Team,
+            path => ALL.iter().find(|(_, known)| *known == path).map_or(Self::Unknown, |(route, _)| *route),
         }
     }
 
     /// Its address.
     pub fn path(self) -> &'static str {
+        ALL.iter().find(|(known, _)| *known == self).map_or("/", |(_, path)| path)
+    }
+
+    /// The program that shows it; none shows it when it is unknown to both.
+    pub fn program(self) -> Option<Program> {
         match self {
-            Self::Desk | Self::Unknown => "/",
-            Self::Calls => "/calls",
-            Self::Team => "/team",
-            Self::Devices => "/devices",
-            Self::Help => "/help",
-            Self::SignIn => "/sign-in",
+            Self::Desk | Self::Calls | Self::Devices | Self::Help | Self::SignIn => Some(Program::Desk),
+            Self::Team
+            | Self::Bulk
+            | Self::Routing
+            | Self::WhatIf
+            | Self::Reachability
+            | Self::Emergency
+            | Self::Blocked
+            | Self::Outbox
+            | Self::Replay => Some(Program::Manage),
+            Self::Unknown => None,
         }
     }
 }
@@ -52,10 +101,12 @@ mod tests {
 
     #[test]
     fn each_page_is_found_at_its_own_address() {
-        for route in [Route::Desk, Route::Calls, Route::Team, Route::Devices, Route::Help, Route::SignIn] {
+        for (route, path) in ALL {
             assert_eq!(Route::at(route.path()), route);
+            assert_eq!(route.program() == Some(Program::Manage), path.starts_with("/manage/"));
         }
         assert_eq!(Route::at("/calls/"), Route::Calls);
+        assert_eq!(Route::at("/team"), Route::Team);
         assert_eq!(Route::at("/elsewhere"), Route::Unknown);
     }
 }

@@ -1,14 +1,16 @@
 //! The Call Availability switch: it turns when the server has confirmed, never before.
 
 use cordboard_shared::agent::{Presence, Toggle, Verdict};
-use cordboard_shared::api::presence::PresenceChange;
+use cordboard_shared::api::availability::FactChange;
 use cordboard_shared::{Millis, Problem, ProblemCode};
 
-/// One press of the switch on its way, under a key that makes repeating it safe.
+use super::notice;
+
+/// One change of the own facts on its way, under a key that makes repeating it safe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     /// What is asked for.
-    pub change: PresenceChange,
+    pub change: FactChange,
     /// `Idempotency-Key`: the same for every try of this press.
     pub key: String,
     /// Intent number: one above the highest the server has told of.
@@ -67,7 +69,7 @@ impl Switch {
     /// Somebody else's change came in meanwhile: a failure to reach a value that now holds is no failure any more.
     pub fn presence_changed(&mut self, state: Toggle) {
         if let Self::Failed { intent, .. } = self
-            && intent.change.state == state
+            && matches!(&intent.change, FactChange::Toggle(change) if change.state == state)
         {
             *self = Self::Settled;
         }
@@ -97,12 +99,13 @@ pub fn sentence(presence: &Presence, clock: &dyn Fn(Millis) -> String) -> String
         },
         Verdict::AfterCallWork => "Finishing the last call; then calls can ring you again.".to_owned(),
         Verdict::Away => {
-            let reason = presence.reason.as_ref().map(|text| format!("{text}. ")).unwrap_or_default();
+            let reason =
+                presence.reason.as_ref().map(|text| format!("{}. ", notice::reason_words(text))).unwrap_or_default();
             let back = presence.until.map(|at| format!(" Back at {}.", clock(at))).unwrap_or_default();
             format!("{reason}Queue calls go to others.{back}")
         }
         Verdict::Dnd => format!("Do Not Disturb holds all calls off{}.", until_of(presence.facts.dnd.as_ref(), &until)),
-        Verdict::OptedOut => "You have opted out of business calls.".to_owned(),
+        Verdict::OptedOut => "You have opted out of business calls. Switch Call Availability on to resume.".to_owned(),
         Verdict::Paused => match &presence.facts.pause {
             Some(pause) => format!(
                 "Paused by {}{}{}. Your switch counts again then.",
@@ -113,7 +116,7 @@ pub fn sentence(presence: &Presence, clock: &dyn Fn(Millis) -> String) -> String
             None => "Paused by an admin. Your switch counts again when the pause ends.".to_owned(),
         },
         Verdict::OffSchedule => match presence.facts.schedule.changes_at {
-            Some(at) => format!("Outside your hours until {}.", clock(at)),
+            Some(at) => format!("Outside your hours, back {}.", clock(at)),
             None => "Outside your hours.".to_owned(),
         },
         Verdict::NoDevice => "On, but no device can ring: check this device.".to_owned(),
@@ -127,10 +130,12 @@ fn until_of(block: Option<&cordboard_shared::agent::Block>, until: &impl Fn(Opti
 
 #[cfg(test)]
 mod tests {
+    use cordboard_shared::api::presence::PresenceChange;
+
     use super::*;
 
     fn intent(state: Toggle) -> Intent {
-        Intent { change: PresenceChange::to(state), key: "k1".to_owned(), n: 4 }
+        Intent { change: FactChange::Toggle(PresenceChange::to(state)), key: "k1".to_owned(), n: 4 }
     }
 
     #[test]

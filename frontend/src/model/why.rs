@@ -5,6 +5,8 @@ use cordboard_shared::agent::Source;
 use cordboard_shared::decision::{DecidingFact, Decision, MemberDecision, Reason, Then};
 use cordboard_shared::id::{AgentId, DepartmentId};
 
+use super::{matrix, notice};
+
 /// What one line is about, for its icon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,6 +25,8 @@ pub struct Line {
     pub kind: Kind,
     /// `Asha Rao: skipped, Away since 14:02 (set by Asha Rao in the panel)`.
     pub text: String,
+    /// The cell of the matrix that decided, in words: `Direct extension × Away`.
+    pub cell: Option<String>,
 }
 
 /// One decision.
@@ -36,6 +40,8 @@ pub struct Step {
     pub lines: Vec<Line>,
     /// `Then: voicemail.`
     pub then: &'static str,
+    /// `Rules 12, state 1.0.88`: what the decision was taken on.
+    pub basis: String,
 }
 
 /// What is needed to put ids and instants into words.
@@ -57,11 +63,26 @@ pub fn steps(decisions: &[Decision], words: &Words<'_>) -> Vec<Step> {
             title: title(decision, words),
             lines: decision.members.iter().map(|member| line(member, words)).collect(),
             then: then(decision.then),
+            basis: basis(decision),
         })
         .collect()
 }
 
+/// What the decision was taken on. Records from before the rules were numbered have neither.
+fn basis(decision: &Decision) -> String {
+    let part = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name} {value}"));
+    let parts = [part("rules", &decision.policy_version), part("state", &decision.state_version)];
+    let mut text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
 fn title(decision: &Decision, words: &Words<'_>) -> String {
+    if let Some(refused) = decision.refused {
+        return format!("Not routed: {}", refused.words());
+    }
     let order = match decision.strategy.as_ref() {
         "serial" => "one after the other",
         "simultaneous" => "several at once",
@@ -70,7 +91,11 @@ fn title(decision: &Decision, words: &Words<'_>) -> String {
         other => other,
     };
     match decision.department.and_then(|id| (words.department)(id)) {
+        Some(department) if decision.slots > 1 => format!("{department}, {order}, up to {} ring", decision.slots),
         Some(department) => format!("{department}, {order}"),
+        None if decision.row > 0 && decision.members.len() == 1 && decision.row != 6 => {
+            matrix::row(decision.row).to_owned()
+        }
         None if decision.members.len() == 1 => "Direct number".to_owned(),
         None => order.to_owned(),
     }
@@ -85,7 +110,7 @@ fn line(member: &MemberDecision, words: &Words<'_>) -> Line {
     if let Some(fact) = &member.fact {
         text.push_str(&because(fact, member.reason, words));
     }
-    Line { kind: kind(member.reason), text: format!("{name}: {text}") }
+    Line { kind: kind(member.reason), text: format!("{name}: {text}"), cell: matrix::cell(&member.cell) }
 }
 
 /// Since when, by whom and where the deciding fact was set. Load and devices are set by nobody.
@@ -104,6 +129,11 @@ fn because(fact: &DecidingFact, reason: Reason, words: &Words<'_>) -> String {
         if !by.is_empty() || !place.is_empty() {
             text = format!("{text} (set{by}{place})");
         }
+    }
+    // The reason a person gave for a block; routing writes it as the fact's value.
+    if let Some(why) = fact.value.as_str().filter(|why| set && !why.is_empty()) {
+        text.push_str(": ");
+        text.push_str(&notice::reason_words(why));
     }
     text
 }
@@ -210,25 +240,48 @@ mod tests {
         }
     }
 
+    fn decision(members: Vec<MemberDecision>) -> Decision {
+        Decision {
+            step: 1,
+            at: Millis(0),
+            row: 1,
+            department: Some(DepartmentId::demo(1)),
+            strategy: "serial".into(),
+            policy_version: "12".to_owned(),
+            state_version: "1.0.88".to_owned(),
+            refused: None,
+            slots: 0,
+            members,
+            then: Then::Voicemail,
+        }
+    }
+
+    const WORDS: Words<'static> = Words { name: &|_| String::new(), department: &|_| None, clock: &|_| String::new() };
+
+    #[test]
+    fn waves_refusals_and_the_basis_have_words() {
+        let mut waves = decision(vec![member(Reason::Rung, None, None), member(Reason::Rung, None, None)]);
+        waves.strategy = "simultaneous".into();
+        waves.slots = 5;
+        let support = Words { department: &|_| Some("Support".to_owned()), ..WORDS };
+        let step = &steps(&[waves], &support)[0];
+        assert_eq!(step.title, "Support, several at once, up to 5 ring");
+        assert_eq!(step.basis, "Rules 12, state 1.0.88");
+        assert_eq!(step.lines[0].cell.as_deref(), Some("Queue, department or campaign call × Away"));
+
+        let mut blocked = decision(Vec::new());
+        blocked.refused = Some(Reason::BlockedCaller);
+        blocked.department = None;
+        assert_eq!(steps(&[blocked], &WORDS)[0].title, "Not routed: the caller is blocked");
+    }
+
     fn lines(members: Vec<MemberDecision>) -> Vec<String> {
         let words = Words {
             name: &|_| "Asha Rao".to_owned(),
             department: &|_| Some("Support".to_owned()),
             clock: &|_| "14:02".to_owned(),
         };
-        let decision = Decision {
-            step: 1,
-            at: Millis(0),
-            row: 1,
-            department: Some(DepartmentId::demo(1)),
-            strategy: "serial".into(),
-            policy_version: String::new(),
-            state_version: String::new(),
-            refused: None,
-            slots: 0,
-            members,
-            then: Then::Voicemail,
-        };
+        let decision = decision(members);
         let steps = steps(&[decision], &words);
         assert_eq!(steps[0].title, "Support, one after the other");
         steps[0].lines.iter().map(|line| line.text.clone()).collect()

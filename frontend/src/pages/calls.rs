@@ -1,6 +1,6 @@
 //! The call log, with the Why of each call.
 
-use cordboard_frontend::model::log::{self, Progress};
+use crate::model::log::{self, Progress};
 use cordboard_shared::call::CallView;
 use cordboard_shared::id::CallId;
 use leptos::prelude::*;

@@ -1,9 +1,9 @@
 //! The desk: am I reachable, what happens today, who else is there.
 
-use cordboard_frontend::model::log::{self, Progress};
-use cordboard_frontend::model::roster::Roster;
-use cordboard_frontend::model::route::Route;
-use cordboard_frontend::model::{duration, switch};
+use crate::model::log::{self, Progress};
+use crate::model::roster::Roster;
+use crate::model::route::Route;
+use crate::model::{duration, switch};
 use cordboard_shared::agent::Verdict;
 use cordboard_shared::call::CallView;
 use leptos::prelude::*;
@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use crate::browser::clock;
 use crate::calls;
 use crate::components::badge;
+use crate::components::callbacks::Callbacks;
 use crate::components::device_check::GetReady;
 use crate::components::icon::Glyph;
 use crate::components::link::Link;
@@ -35,6 +36,7 @@ pub(crate) fn Desk() -> impl IntoView {
             </div>
             <div class="desk-side">
                 <Departments/>
+                <Callbacks/>
                 <TestCall/>
             </div>
         </div>
@@ -176,7 +178,7 @@ fn Departments() -> impl IntoView {
     let panel = use_panel();
     let rows = move || {
         panel.roster.with(|roster| {
-            let mine = if panel.is_staff() { roster.departments.iter().collect() } else { roster.my_departments() };
+            let mine = if panel.is_staff() { roster.groups.iter().collect() } else { roster.my_departments() };
             mine.into_iter()
                 .map(|department| {
                     let (reachable, members) = roster.reachable(department);

@@ -1,6 +1,6 @@
 //! An address that leads nowhere.
 
-use cordboard_frontend::model::route::Route;
+use crate::model::route::Route;
 use leptos::prelude::*;
 
 use crate::components::link::Link;

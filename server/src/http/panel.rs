@@ -1,4 +1,4 @@
-//! The panel: files made at build time, inside the program in release builds, read from the folder in debug builds.
+//! The panel, two pages and their files: made at build time, inside the program in release builds, read from the folder in debug builds.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,16 @@ use rust_embed::RustEmbed;
 #[allow_missing = true]
 struct Panel;
 
+/// The page of the desk.
 const INDEX: &str = "index.html";
+/// The page of management, a program of its own.
+const MANAGE: &str = "manage.html";
 /// A page for who built the server alone.
 const MISSING: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Cordboard</title>\
     <h1>The panel has not been built</h1><p>Run <code>cargo xtask panel</code> and reload this page. \
     The API under <code>/core</code> works without it.</p>";
 
-/// Everything that is no route: a file of the panel, or its one page. Unknown paths of the API stay unknown.
+/// Everything that is no route: a file of the panel, or one of its two pages. Unknown paths of the API stay unknown.
 pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     if is_api(path) {
@@ -30,17 +33,23 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, HeaderValue::from_static("GET, HEAD"))]).into_response();
     }
     let name = if path.is_empty() { INDEX } else { path };
+    let page = page_of(path);
     if let Some(response) = file(name, &headers) {
         return response;
     }
     // A path with a dot is a file that is not there; any other is a page of the panel.
-    if name.rsplit('/').next().is_some_and(|last| last.contains('.')) && name != INDEX {
+    if name.rsplit('/').next().is_some_and(|last| last.contains('.')) && name != page {
         return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
     }
-    file(INDEX, &headers).unwrap_or_else(|| {
+    file(page, &headers).unwrap_or_else(|| {
         let kind = HeaderValue::from_static("text/html; charset=utf-8");
         (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, kind)], MISSING).into_response()
     })
+}
+
+/// The page whose program shows a path.
+fn page_of(path: &str) -> &'static str {
+    if path == "manage" || path == MANAGE || path.starts_with("manage/") { MANAGE } else { INDEX }
 }
 
 fn is_api(path: &str) -> bool {
@@ -162,6 +171,16 @@ mod tests {
         assert!(file_of(files[1], &HeaderMap::new(), get).is_none());
     }
 
+    #[test]
+    fn management_has_a_page_of_its_own() {
+        for path in ["manage", "manage/team", "manage/routing/support"] {
+            assert_eq!(page_of(path), MANAGE, "{path}");
+        }
+        for path in ["", "calls", "management"] {
+            assert_eq!(page_of(path), INDEX, "{path}");
+        }
+    }
+
     #[tokio::test]
     async fn unknown_api_paths_are_no_pages_and_missing_files_are_missing() {
         let status = async |method: Method, path: &'static str| {
@@ -173,7 +192,7 @@ mod tests {
         assert_eq!(status(Method::GET, "/missing.js").await, 404);
         assert_eq!(status(Method::GET, "/../Cargo.toml").await, 404);
         assert_eq!(status(Method::POST, "/calls").await, 405);
-        // The one page, or the page that says how to build it.
+        // A page, or the one that says how to build it.
         let page = serve(Method::GET, Uri::from_static("/calls"), HeaderMap::new()).await;
         assert!(page.headers()[CONTENT_TYPE].to_str().unwrap().starts_with("text/html"));
     }

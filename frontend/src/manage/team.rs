@@ -1,8 +1,8 @@
 //! The team now: who can take a call, who cannot, and why.
 
-use cordboard_frontend::model::duration;
-use cordboard_frontend::model::roster::{Person, Roster};
-use cordboard_frontend::model::why::place;
+use crate::model::duration;
+use crate::model::roster::{Person, Roster};
+use crate::model::why::place;
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{Presence, Verdict};
 use cordboard_shared::id::AgentId;

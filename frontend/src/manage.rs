@@ -1,0 +1,3 @@
+//! Management.
+/// Begins.
+pub fn start() {}
