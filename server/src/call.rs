@@ -5,36 +5,44 @@
 //! a database or a task.
 
 mod command;
+mod door;
 mod effect;
 mod flow;
 mod inbound;
 mod panel;
+mod person;
+mod queue;
 mod record;
 mod ring;
+mod route;
 mod snapshot;
 mod sound;
 mod test_call;
 mod voicemail;
+mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cordboard_media::PlayId;
-use cordboard_routing::{Engine, Event, Input as Routing};
+use cordboard_routing::{Engine, Event, Input as Routing, Output};
 use cordboard_shared::call::EndedBy;
-use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId};
-use cordboard_shared::Millis;
+use cordboard_shared::event::ServerMessage;
+use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId, OfferId, RecordingId};
+use cordboard_shared::{FeedPosition, Millis};
 use cordboard_sip::DialogId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 pub use command::{FromMedia, Input, ReplyTo, SocketId};
 pub use effect::{Audience, Effect, RecordingMade};
+pub use person::away_reason;
 pub use sound::Sounds;
 
 use crate::directory::Directory;
 use flow::FlowRun;
+use queue::QueueNews;
 use record::Call;
 use ring::RingingOffer;
 use snapshot::Socket;
@@ -52,6 +60,13 @@ pub struct CallCenter {
     /// Where the own SIP endpoint is reached over loopback, for test calls.
     sip: SocketAddr,
     engine: Engine,
+    /// What the engine has asked for and is not carried out yet.
+    outputs: VecDeque<Output>,
+    carrying_out: bool,
+    /// Calls whose ringing has changed and is not shown yet.
+    changed: BTreeSet<CallId>,
+    queues: BTreeMap<DepartmentId, QueueNews>,
+    departments_of: BTreeMap<AgentId, Vec<DepartmentId>>,
     calls: BTreeMap<CallId, Call>,
     dialogs: BTreeMap<DialogId, Owner>,
     legs: BTreeMap<LegId, Owner>,
@@ -99,11 +114,16 @@ impl CallCenter {
         seed: u64,
     ) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self {
+        let mut center = Self {
             directory,
             sounds,
             sip,
             engine,
+            outputs: VecDeque::new(),
+            carrying_out: false,
+            changed: BTreeSet::new(),
+            queues: BTreeMap::new(),
+            departments_of: BTreeMap::new(),
             calls: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -118,7 +138,9 @@ impl CallCenter {
             draining: false,
             totals: Totals::default(),
             effects: VecDeque::new(),
-        }
+        };
+        center.all_queues_changed();
+        center
     }
 
     /// Feeds one input. Afterwards [`Self::poll_effect`] is drained before the next one.
@@ -130,12 +152,15 @@ impl CallCenter {
                 let event = Event::FactsSet { agent, facts, changed: Vec::new(), note: None, request: None };
                 self.route(now, Routing::Obey { event: Box::new(event), at });
             }
-            Input::Obey { event, at } => self.route(now, Routing::Obey { event, at }),
-            Input::Directory(directory) => self.directory = directory,
+            Input::Obey { event, at } => self.obey(now, event, at),
+            Input::Directory(directory) => {
+                self.directory = directory;
+                self.all_queues_changed();
+            }
             Input::Active(agent) => self.route(now, Routing::Active(agent)),
             Input::CallbackDone { call, reply } => {
-                self.route(now, Routing::CallbackDone(call));
-                self.push(Effect::Reply { to: reply, result: Ok(serde_json::json!({})) });
+                let result = self.callback_done(now, call);
+                self.push(Effect::Reply { to: reply, result });
             }
             Input::SocketOpened { socket, agent, session, hello } => {
                 self.socket_opened(now, socket, agent, session, &hello);
@@ -146,6 +171,28 @@ impl CallCenter {
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now),
             Input::Timeout => self.timeout(now),
+        }
+        self.tell_queues(now);
+    }
+
+    /// What is on disk holds; a new policy is shown to those who may see it.
+    fn obey(&mut self, now: Millis, event: Box<Event>, at: FeedPosition) {
+        let policy = match &*event {
+            Event::PolicySet { policy } => Some(policy.clone()),
+            Event::FactsSet { .. }
+            | Event::Bound { .. }
+            | Event::PlaceTaken { .. }
+            | Event::PlaceLeft { .. }
+            | Event::PlaceKept { .. }
+            | Event::CallbackAsked { .. }
+            | Event::CallbackDue { .. }
+            | Event::CallbackDone { .. } => None,
+        };
+        self.route(now, Routing::Obey { event, at });
+        if let Some(policy) = policy {
+            let message = Box::new(ServerMessage::PolicyChanged(policy));
+            self.push(Effect::Live { to: Audience::Staff, message });
+            self.all_queues_changed();
         }
     }
 
@@ -215,7 +262,7 @@ impl CallCenter {
         self.sip(cordboard_sip::Command::SetDraining { retry_after: 10 });
         self.push(Effect::Live {
             to: Audience::Everybody,
-            message: Box::new(cordboard_shared::event::ServerMessage::Draining { retry_ms: 2_000 }),
+            message: Box::new(ServerMessage::Draining { retry_ms: 2_000 }),
         });
     }
 
@@ -234,7 +281,7 @@ impl CallCenter {
         let calls = self.calls.values().filter_map(|call| call.deadline);
         let tests = self.test_callers.values().filter_map(|caller| caller.deadline);
         let engine = self.engine.next_deadline();
-        calls.chain(tests).chain(engine).chain(self.next_lease).min()
+        calls.chain(tests).chain(engine).chain(self.next_lease).chain(self.next_queue_news()).min()
     }
 
     fn timeout(&mut self, now: Millis) {

@@ -19,11 +19,15 @@ macro_rules! prompts {
 
 const ENGLISH: Prompts = prompts!("en":
     "welcome" "menu-main" "voicemail" "all-busy" "please-hold" "goodbye" "test-call"
-    "place" "wait" "minutes" "you-are-number" "in-line" "0" "1" "2" "3" "4" "5" "6" "7" "8" "9");
+    "place" "wait" "minute" "minutes" "less-than-a-minute" "more-than-an-hour" "you-are-number" "in-line"
+    "more-than-twenty" "press-one-callback" "callback-kept" "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13"
+    "14" "15" "16" "17" "18" "19" "20" "25" "30" "40" "50" "60");
 
 const HINDI: Prompts = prompts!("hi":
     "welcome" "menu-main" "voicemail" "all-busy" "please-hold" "goodbye" "test-call"
-    "place" "wait" "minutes" "you-are-number" "in-line" "0" "1" "2" "3" "4" "5" "6" "7" "8" "9");
+    "place" "wait" "minute" "minutes" "less-than-a-minute" "more-than-an-hour" "you-are-number" "in-line"
+    "more-than-twenty" "press-one-callback" "callback-kept" "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13"
+    "14" "15" "16" "17" "18" "19" "20" "25" "30" "40" "50" "60");
 
 static CLIPS: LazyLock<BTreeMap<(&str, &str), Arc<Clip>>> = LazyLock::new(|| {
     let mut clips = BTreeMap::new();

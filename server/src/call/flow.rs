@@ -139,9 +139,10 @@ impl CallCenter {
             Phase::Voicemail(VoicemailStep::Greeting) => self.play_beep(now, id),
             Phase::Voicemail(VoicemailStep::Beep) => self.start_recording(now, id),
             Phase::Farewell => self.hang_up(now, id, EndedBy::System, 480),
+            // An announcement is over.
+            Phase::Routing => self.music(id),
             Phase::Voicemail(VoicemailStep::Recording(_))
             | Phase::Opening
-            | Phase::Routing
             | Phase::Connecting
             | Phase::Connected
             | Phase::Over => {}
@@ -199,8 +200,18 @@ impl CallCenter {
 
     /// A key pressed by the caller.
     pub(super) fn caller_digit(&mut self, now: Millis, id: CallId, digit: char) {
-        if self.calls.get(&id).is_none_or(|call| call.phase != Phase::Flow) {
-            return;
+        match self.calls.get(&id).map(|call| &call.phase) {
+            Some(Phase::Flow) => {}
+            Some(Phase::Routing) => return self.waiting_digit(now, id, digit),
+            Some(
+                Phase::Opening
+                | Phase::Connecting
+                | Phase::Connected
+                | Phase::Voicemail(_)
+                | Phase::Farewell
+                | Phase::Over,
+            )
+            | None => return,
         }
         let Some(Node::Menu { keys, dial_extensions, .. }) = self.current_node(id) else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -254,9 +265,10 @@ impl CallCenter {
             call.view.state = CallState::Waiting;
             call.deadline = None;
             call.play = None;
+            call.in_line = false;
             call.queued_at = Some(now);
         }
-        let caller = self.calls.get(&id).map(|call| call.view.from.number.clone()).filter(|it| it.0 != "anonymous");
+        let caller = self.caller_of(id);
         let arrival = Arrival { call: id, target, row, caller, priority: 0 };
         if self.try_route(now, Routing::CallArrived(arrival)).is_err() {
             // The engine never had it, so there is nothing to take back from it.

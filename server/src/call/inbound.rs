@@ -19,6 +19,9 @@ use crate::directory::network_contains;
 /// Codecs in the order we like them, when theirs leaves us a choice.
 const CODECS: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
 
+/// What stands in the place of a number that was withheld.
+pub(super) const WITHHELD: &str = "anonymous";
+
 impl CallCenter {
     pub(super) fn sip_event(&mut self, now: Millis, event: SipEvent) {
         match event {
@@ -106,7 +109,8 @@ impl CallCenter {
                 sdp_version: 0,
             },
             desks: std::collections::BTreeMap::new(),
-            offer: None,
+            offers: std::collections::BTreeMap::new(),
+            lost: std::collections::BTreeMap::new(),
             desk: None,
             won: None,
             answered_by: None,
@@ -115,6 +119,9 @@ impl CallCenter {
             muted: false,
             deadline: None,
             flow: None,
+            knocked: false,
+            most_calls: usize::try_from(trunk.max_calls).unwrap_or(usize::MAX),
+            in_line: false,
             queued_at: None,
             mailbox: None,
             play: None,
@@ -124,22 +131,10 @@ impl CallCenter {
         if let Some(secret) = incoming.headers.text_of(TEST_HEADER) {
             self.test_arrived(&secret, id);
         }
-        let known = number.as_ref().is_some_and(|number| self.directory.number(number).is_some());
-        let no_codec = call.caller.offer.as_ref().is_some_and(|offer| negotiate(offer, self.sip).is_none());
-        let full = self.active_calls() >= usize::try_from(trunk.max_calls).unwrap_or(usize::MAX);
         self.calls.insert(id, call);
         self.dialogs.insert(incoming.dialog, Owner::Caller(id));
         self.legs.insert(leg, Owner::Caller(id));
-        if !known {
-            self.refuse(now, id, CallResult::Rejected, Some(CallCause::NoFlow), 404);
-        } else if no_codec {
-            self.refuse(now, id, CallResult::Rejected, None, 488);
-        } else if full {
-            self.refuse(now, id, CallResult::Lost, Some(CallCause::NoLineFree), 486);
-        } else {
-            self.publish(id);
-            self.push(Effect::OpenRtp(leg));
-        }
+        self.knock(now, id);
     }
 
     fn trunk_of(&self, incoming: &IncomingCall) -> Option<&Trunk> {
@@ -148,14 +143,6 @@ impl CallCenter {
             .trunks
             .iter()
             .find(|trunk| trunk.addresses.iter().any(|network| network_contains(network, source)))
-    }
-
-    fn refuse(&mut self, now: Millis, id: CallId, result: CallResult, cause: Option<CallCause>, status: u16) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.view.result = Some(result);
-            call.view.cause = cause;
-        }
-        self.hang_up(now, id, EndedBy::System, status);
     }
 
     pub(super) fn media_event(&mut self, now: Millis, event: FromMedia) {
@@ -210,12 +197,10 @@ impl CallCenter {
         call.caller.local = Some(local);
         call.caller.audio = call.caller.offer.as_ref().and_then(|offer| negotiate(offer, local));
         let (leg, params) = (call.caller.leg, call.caller.audio.as_ref().map(rtp_params));
-        let number = call.view.to.number.0.parse::<E164>().ok();
         self.media(Media::AddRtp { leg, params });
-        let destination = number.and_then(|number| self.directory.number(&number)).map(|it| it.goes_to.clone());
-        match destination {
+        match self.destination_of(id) {
             Some(destination) => self.lead_to(now, id, &destination),
-            None => self.refuse(now, id, CallResult::Rejected, Some(CallCause::NoFlow), 404),
+            None => self.refuse_number(now, id),
         }
     }
 
@@ -304,7 +289,7 @@ fn new_view(id: CallId, incoming: &IncomingCall, number: Option<&E164>, now: Mil
     // A number is shown in one form, whatever form the trunk sent; anything else is shown as it came.
     let caller = match E164::from_sip_user(&user) {
         Ok(number) => number.as_str().to_owned(),
-        Err(_) if user.is_empty() => "anonymous".to_owned(),
+        Err(_) if user.is_empty() => WITHHELD.to_owned(),
         Err(_) => user,
     };
     let called = number.map_or_else(|| incoming.request_uri.user().unwrap_or_default(), ToString::to_string);
@@ -333,7 +318,7 @@ fn new_view(id: CallId, incoming: &IncomingCall, number: Option<&E164>, now: Mil
     }
 }
 
-fn negotiate(offer: &SessionDescription, local: std::net::SocketAddr) -> Option<NegotiatedAudio> {
+pub(super) fn negotiate(offer: &SessionDescription, local: std::net::SocketAddr) -> Option<NegotiatedAudio> {
     sdp::answer(offer, local, 1, 1, &CODECS).ok().map(|(_, audio)| audio)
 }
 

@@ -45,8 +45,14 @@ impl CallCenter {
                 }
                 Ok(json!({}))
             }
-            ClientMessage::Answer { offer } => self.answer(now, socket, agent, offer),
-            ClientMessage::Decline { offer } => self.decline(now, agent, offer),
+            ClientMessage::Answer { offer } => {
+                self.route(now, Routing::Active(agent));
+                self.answer(now, socket, agent, offer)
+            }
+            ClientMessage::Decline { offer } => {
+                self.route(now, Routing::Active(agent));
+                self.decline(now, agent, offer)
+            }
             ClientMessage::Hold { call } => self.hold(agent, call),
             ClientMessage::Resume { call } => self.resume(agent, call),
             ClientMessage::Mute { call } => self.mute(agent, call, Microphone::Muted),
@@ -56,10 +62,13 @@ impl CallCenter {
                 json!({})
             }),
             ClientMessage::Digits { call, digits } => self.digits(agent, call, digits),
-            ClientMessage::WrapUpDone {}
-            | ClientMessage::WrapUpExtend {}
-            | ClientMessage::Activity {}
-            | ClientMessage::CallbackDone { .. } => Ok(json!({})),
+            ClientMessage::WrapUpDone {} => self.wrap_up(now, Routing::WrapUpDone(agent)),
+            ClientMessage::WrapUpExtend {} => self.wrap_up(now, Routing::WrapUpExtend(agent)),
+            ClientMessage::Activity {} => {
+                self.route(now, Routing::Active(agent));
+                Ok(json!({}))
+            }
+            ClientMessage::CallbackDone { call } => self.callback_dealt_with(now, agent, call),
             ClientMessage::Note { call, text } => self.note(now, agent, call, text),
         };
         self.push(Effect::Reply { to: reply, result });
@@ -74,12 +83,24 @@ impl CallCenter {
             return if ringing.agent == agent { Ok(ringing.call) } else { Err(offer_ended()) };
         }
         let won = self.calls.values().any(|call| call.won == Some(offer) && call.view.agent == Some(agent));
-        Err(if won { answered_elsewhere() } else { offer_ended() })
+        let lost = self.calls.values().any(|call| call.lost.get(&offer) == Some(&agent));
+        Err(match (won, lost) {
+            (true, _) => answered_in_another_tab(),
+            (false, true) => answered_elsewhere(),
+            (false, false) => offer_ended(),
+        })
     }
 
     fn ring_confirmed(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
         self.own_offer(agent, offer)?;
         self.try_route(now, Routing::OfferConfirmed(offer)).map_err(engine_problem)?;
+        if let Some(ringing) = self.offers.get_mut(&offer)
+            && !std::mem::replace(&mut ringing.confirmed, true)
+        {
+            // The full ring time begins with the confirmation, and the wait has grown until then.
+            ringing.ring.waited_ms += now.since(ringing.since);
+            ringing.since = now;
+        }
         Ok(json!({}))
     }
 
@@ -95,11 +116,7 @@ impl CallCenter {
         if sdp.len() > LONGEST_SDP {
             return Err(Problem::new(ProblemCode::TooLarge, "The browser's sound offer is too long."));
         }
-        let rings_here = self
-            .calls
-            .get(&id)
-            .and_then(|call| call.offer)
-            .is_some_and(|offer| self.offers.get(&offer).is_some_and(|offer| offer.agent == agent));
+        let rings_here = self.calls.get(&id).is_some_and(|call| call.offers.values().any(|rung| *rung == agent));
         let connected = self.call_of(agent, id).is_some();
         if !rings_here && !connected {
             return Err(call_ended());
@@ -107,7 +124,7 @@ impl CallCenter {
         if connected {
             self.move_sound(now, id, socket)?;
         }
-        let leg = self.desk_leg_for(now, id, socket).ok_or_else(call_ended)?;
+        let leg = self.desk_leg_for(now, id, socket, agent).ok_or_else(call_ended)?;
         let desk = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)).ok_or_else(call_ended)?;
         if desk.reply.is_some() {
             let detail = "The last sound offer of this tab has not been answered yet.";
@@ -129,7 +146,7 @@ impl CallCenter {
         let just_answered = call.joined_at.is_some_and(|at| now.since(at) < SETTLING_MS);
         if held_elsewhere && (call.phase == Phase::Connecting || just_answered) {
             // Sent while it rang, and overtaken by the Answer of another tab: no wish to move anything.
-            return Err(answered_elsewhere());
+            return Err(answered_in_another_tab());
         }
         call.desk = Some(socket);
         call.deadline.get_or_insert(now + super::REJOIN_MS);
@@ -142,10 +159,13 @@ impl CallCenter {
 
     fn answer(&mut self, now: Millis, socket: SocketId, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
         let id = self.own_offer(agent, offer)?;
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.desk = Some(socket);
-        }
-        self.try_route(now, Routing::OfferAccepted(offer)).map_err(engine_problem)?;
+        let before = self.calls.get_mut(&id).and_then(|call| call.desk.replace(socket));
+        self.try_route(now, Routing::OfferAccepted(offer)).map_err(|error| {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.desk = before;
+            }
+            engine_problem(error)
+        })?;
         Ok(json!({ "call": id }))
     }
 
@@ -233,15 +253,19 @@ fn offer_ended() -> Problem {
     Problem::new(ProblemCode::OfferEnded, "This call does not ring here any more.")
 }
 
-fn answered_elsewhere() -> Problem {
+fn answered_in_another_tab() -> Problem {
     Problem::new(ProblemCode::AnsweredElsewhere, "This call was answered in another tab.")
+}
+
+fn answered_elsewhere() -> Problem {
+    Problem::new(ProblemCode::AnsweredElsewhere, "This call was answered by somebody else.")
 }
 
 fn socket_closed() -> Problem {
     Problem::new(ProblemCode::InvalidRequest, "This connection has not said hello.")
 }
 
-fn engine_problem(error: EngineError) -> Problem {
+pub(super) fn engine_problem(error: EngineError) -> Problem {
     match error {
         EngineError::OfferEnded | EngineError::UnknownCall => offer_ended(),
         EngineError::AnsweredElsewhere => answered_elsewhere(),

@@ -54,6 +54,8 @@ pub(super) struct DeskLeg {
     pub(super) leg: LegId,
     /// ICE and DTLS are up.
     pub(super) up: bool,
+    /// Whose tab it is.
+    pub(super) agent: AgentId,
     /// The `rtc.offer` that waits for its answer.
     pub(super) reply: Option<ReplyTo>,
 }
@@ -98,8 +100,10 @@ pub(super) struct Call {
     pub(super) phase: Phase,
     pub(super) caller: CallerLeg,
     pub(super) desks: BTreeMap<SocketId, DeskLeg>,
-    /// The offer that rings.
-    pub(super) offer: Option<OfferId>,
+    /// The offers that ring, and whom.
+    pub(super) offers: BTreeMap<OfferId, AgentId>,
+    /// The offers that somebody else's answer ended, for answers that come too late.
+    pub(super) lost: BTreeMap<OfferId, AgentId>,
     /// The tab that answered.
     pub(super) desk: Option<SocketId>,
     /// The offer that won, for tabs that come too late.
@@ -113,6 +117,12 @@ pub(super) struct Call {
     pub(super) muted: bool,
     pub(super) deadline: Option<Millis>,
     pub(super) flow: Option<FlowRun>,
+    /// The engine was asked at the door, and is to be told when the caller's leg is gone.
+    pub(super) knocked: bool,
+    /// Calls at once that its trunk may bring, this one included.
+    pub(super) most_calls: usize,
+    /// Waits with music or an announcement; nobody rings.
+    pub(super) in_line: bool,
     /// When the call joined a line.
     pub(super) queued_at: Option<Millis>,
     pub(super) mailbox: Option<String>,
@@ -129,6 +139,21 @@ impl Call {
     /// The browser leg that has the conversation.
     pub(super) fn desk_leg(&self) -> Option<&DeskLeg> {
         self.desk.and_then(|socket| self.desks.get(&socket))
+    }
+
+    /// Who is shown this call now: those it rings, or the person who has it.
+    fn shown_to(&self) -> Vec<AgentId> {
+        if self.phase == Phase::Routing {
+            self.offers.values().copied().collect()
+        } else {
+            self.view.agent.into_iter().collect()
+        }
+    }
+
+    /// The person in the record: while several ring it is nobody's call yet.
+    pub(super) fn one_who_rings(&self) -> Option<AgentId> {
+        let mut agents = self.offers.values();
+        agents.next().copied().filter(|_| agents.next().is_none())
     }
 
     pub(super) fn media_state(&self) -> MediaState {
@@ -156,26 +181,23 @@ impl Call {
 }
 
 impl CallCenter {
-    /// Writes the call's record and shows it to the person who has it.
+    /// Writes the call's record and shows it to those it rings, or the person who has it.
     pub(super) fn publish(&mut self, id: CallId) {
+        self.changed.remove(&id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.rev += 1;
         call.view.version = format!("1.{}", call.rev);
         let view = call.view.clone();
-        let live = call.live();
-        let agent = view.agent;
         self.push(Effect::SaveCall(Box::new(view)));
-        if let Some(agent) = agent {
-            let message = Box::new(ServerMessage::CallState(Box::new(live)));
-            self.push(Effect::Live { to: Audience::Agent(agent), message });
-        }
+        self.show(id);
     }
 
-    /// Shows the call to the person who has it, without a new version of the record.
+    /// Shows the call without a new version of the record.
     pub(super) fn show(&mut self, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
-        if let Some(agent) = call.view.agent {
-            let message = Box::new(ServerMessage::CallState(Box::new(call.live())));
+        let live = call.live();
+        for agent in call.shown_to() {
+            let message = Box::new(ServerMessage::CallState(Box::new(live.clone())));
             self.push(Effect::Live { to: Audience::Agent(agent), message });
         }
     }
@@ -233,6 +255,9 @@ impl CallCenter {
             Phase::Connecting | Phase::Connected => self.route(now, Routing::CallEnded(id)),
             Phase::Opening | Phase::Flow | Phase::Voicemail(_) | Phase::Farewell | Phase::Over => {}
         }
+        if self.calls.get(&id).is_some_and(|call| call.knocked) {
+            self.route(now, Routing::CallReleased(id));
+        }
         self.close_legs(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         close_view(call, &phase, now);
@@ -281,8 +306,17 @@ impl CallCenter {
 
     /// Removes the browser legs of a call, but for one.
     pub(super) fn drop_desks(&mut self, id: CallId, keep: Option<SocketId>) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let gone: Vec<_> = call.desks.keys().copied().filter(|socket| Some(*socket) != keep).collect();
+        self.drop_desks_if(id, |socket, _| Some(socket) != keep);
+    }
+
+    /// Removes the browser legs of one person.
+    pub(super) fn drop_desks_of(&mut self, id: CallId, agent: AgentId) {
+        self.drop_desks_if(id, |_, desk| desk.agent == agent);
+    }
+
+    fn drop_desks_if(&mut self, id: CallId, goes: impl Fn(SocketId, &DeskLeg) -> bool) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let gone: Vec<_> = call.desks.iter().filter(|(socket, desk)| goes(**socket, desk)).map(|(it, _)| *it).collect();
         for socket in gone {
             let Some(desk) = self.calls.get_mut(&id).and_then(|call| call.desks.remove(&socket)) else { continue };
             self.legs.remove(&desk.leg);
@@ -294,12 +328,12 @@ impl CallCenter {
     }
 
     /// A browser leg of a call, made on first use.
-    pub(super) fn desk_leg_for(&mut self, now: Millis, id: CallId, socket: SocketId) -> Option<LegId> {
+    pub(super) fn desk_leg_for(&mut self, now: Millis, id: CallId, socket: SocketId, agent: AgentId) -> Option<LegId> {
         if let Some(desk) = self.calls.get(&id)?.desks.get(&socket) {
             return Some(desk.leg);
         }
         let leg = LegId::new(now, self.random_bytes());
-        self.calls.get_mut(&id)?.desks.insert(socket, DeskLeg { leg, up: false, reply: None });
+        self.calls.get_mut(&id)?.desks.insert(socket, DeskLeg { leg, up: false, agent, reply: None });
         self.legs.insert(leg, Owner::Desk(id, socket));
         Some(leg)
     }

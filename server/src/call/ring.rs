@@ -1,7 +1,7 @@
 //! Offers on real phones: ringing, answering, joining the two legs.
 
 use cordboard_media::{Command as Media, Source};
-use cordboard_routing::{EngineError, Exhausted, Input as Routing, Output};
+use cordboard_routing::{Exhausted, Input as Routing};
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallState, EndedBy};
 use cordboard_shared::decision::Reason;
@@ -9,7 +9,7 @@ use cordboard_shared::event::{LEASE_EVERY_MS, LEASE_MS, Ring, RingStop, ServerMe
 use cordboard_shared::id::{AgentId, CallId, LegId, OfferId};
 
 use super::record::Phase;
-use super::{Audience, CallCenter, Effect, Owner, REJOIN_MS, SOUND_WAIT_MS};
+use super::{CallCenter, Effect, Owner, REJOIN_MS, SOUND_WAIT_MS};
 
 /// An offer on its way to a person's tabs.
 #[derive(Clone, Debug)]
@@ -17,118 +17,89 @@ pub(super) struct RingingOffer {
     pub(super) call: CallId,
     pub(super) agent: AgentId,
     pub(super) ring: Ring,
-    /// When it began, for the ring time a late tab is told.
+    /// When it began, and from the confirmation on when the ring time did: for what a late tab is told.
     pub(super) since: Millis,
+    /// A device has said that it rings.
+    pub(super) confirmed: bool,
 }
 
 impl CallCenter {
-    /// Feeds the engine and carries out what it says.
-    pub(super) fn route(&mut self, now: Millis, input: Routing) {
-        if let Err(error) = self.try_route(now, input) {
-            self.push(Effect::Note { call: None, text: format!("the engine refused an input: {error}") });
-        }
-    }
-
-    pub(super) fn try_route(&mut self, now: Millis, input: Routing) -> Result<(), EngineError> {
-        let result = self.engine.handle_input(now, input);
-        loop {
-            match self.engine.poll_output() {
-                Output::Timeout(_) => break,
-                Output::Offer { offer, call, agent, department, waited_ms, ring_ms, why } => {
-                    let Some(view) = self.calls.get(&call).map(|call| call.view.clone()) else { continue };
-                    let ring = Ring {
-                        offer,
-                        call,
-                        from: view.from.number,
-                        name: view.from.name,
-                        department,
-                        waited_ms,
-                        why,
-                        ring_ms,
-                        lease_ms: LEASE_MS,
-                    };
-                    self.start_ringing(now, RingingOffer { call, agent, ring, since: now });
-                }
-                Output::Withdraw { offer, call, agent, reason } => self.stop_ringing(offer, call, agent, reason),
-                Output::Connect { offer, call, agent } => self.connect(now, offer, call, agent),
-                Output::Waiting { call, .. } => self.wait_in_line(call),
-                Output::Entered { call, department } => {
-                    if let Some(call) = self.calls.get_mut(&call) {
-                        call.view.department = Some(department);
-                    }
-                }
-                Output::Exhausted { call, to, cause } => self.nobody_left(now, call, to, cause),
-                Output::Decided { call, decision } => self.push(Effect::SaveDecision(call, decision)),
-                Output::PresenceChanged(agent) => self.push(Effect::PresenceChanged(agent)),
-                _ => {}
+    pub(super) fn start_ringing(&mut self, now: Millis, offer: RingingOffer) {
+        let (id, agent) = (offer.call, offer.agent);
+        let ring = offer.ring.clone();
+        self.totals.offers += 1;
+        self.offers.insert(ring.offer, offer);
+        self.next_lease.get_or_insert(now + LEASE_EVERY_MS);
+        if let Some(call) = self.calls.get_mut(&id) {
+            let first = call.offers.is_empty();
+            call.phase = Phase::Routing;
+            call.offers.insert(ring.offer, agent);
+            call.view.state = CallState::Ringing;
+            call.view.agent = call.one_who_rings();
+            // An announcement ends at once.
+            call.in_line = false;
+            call.play = None;
+            call.deadline = None;
+            self.changed.insert(id);
+            if first {
+                self.ring_back(id);
             }
         }
-        result
+        self.tell_agent(agent, ServerMessage::Ring(Box::new(ring)));
     }
 
-    fn start_ringing(&mut self, now: Millis, offer: RingingOffer) {
-        let (id, agent) = (offer.call, offer.agent);
-        let message = Box::new(ServerMessage::Ring(Box::new(offer.ring.clone())));
-        self.totals.offers += 1;
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.phase = Phase::Routing;
-            call.offer = Some(offer.ring.offer);
-            call.view.state = CallState::Ringing;
-            call.view.agent = Some(agent);
-        }
-        self.offers.insert(offer.ring.offer, offer);
-        self.next_lease.get_or_insert(now + LEASE_EVERY_MS);
-        self.push(Effect::Live { to: Audience::Agent(agent), message });
-        self.ring_back(id);
-        self.publish(id);
-    }
-
-    fn stop_ringing(&mut self, offer: OfferId, id: CallId, agent: AgentId, reason: Reason) {
+    pub(super) fn stop_ringing(&mut self, offer: OfferId, id: CallId, agent: AgentId, reason: Reason) {
         self.offers.remove(&offer);
-        self.drop_desks(id, None);
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.offer = None;
-            call.view.agent = None;
+        self.drop_desks_of(id, agent);
+        if let Some(call) = self.calls.get_mut(&id)
+            && call.offers.remove(&offer).is_some()
+        {
+            call.view.agent = call.one_who_rings();
+            if reason == Reason::AnsweredElsewhere {
+                call.lost.insert(offer, agent);
+            }
+            self.changed.insert(id);
         }
-        let message = Box::new(ServerMessage::RingStop { offer, reason: ring_stop(reason) });
-        self.push(Effect::Live { to: Audience::Agent(agent), message });
+        self.tell_agent(agent, ServerMessage::RingStop { offer, reason: ring_stop(reason) });
     }
 
     pub(super) fn renew_leases(&mut self, now: Millis) {
         let offers: Vec<_> = self.offers.iter().map(|(id, offer)| (*id, offer.agent)).collect();
         self.next_lease = (!offers.is_empty()).then(|| now + LEASE_EVERY_MS);
         for (offer, agent) in offers {
-            let message = Box::new(ServerMessage::RingLease { offer, lease_ms: LEASE_MS });
-            self.push(Effect::Live { to: Audience::Agent(agent), message });
+            self.tell_agent(agent, ServerMessage::RingLease { offer, lease_ms: LEASE_MS });
         }
     }
 
-    fn wait_in_line(&mut self, id: CallId) {
-        self.accept(id);
+    pub(super) fn nobody_left(
+        &mut self,
+        now: Millis,
+        id: CallId,
+        to: Exhausted,
+        cause: cordboard_shared::call::CallCause,
+    ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.view.state = CallState::Waiting;
+        // The engine has let go: nothing but the end of the leg is to be told to it.
+        call.phase = Phase::Farewell;
+        call.in_line = false;
+        call.play = None;
+        call.deadline = None;
+        call.view.cause = Some(cause);
         call.view.agent = None;
-        let (leg, clip) = (call.caller.leg, self.sounds.music.clone());
-        self.media(Media::Hear { leg, source: Source::Loop { clip } });
-        self.publish(id);
-    }
-
-    fn nobody_left(&mut self, now: Millis, id: CallId, to: Exhausted, cause: cordboard_shared::call::CallCause) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            // The engine has let go: nothing is to be told to it when the call ends.
-            call.phase = Phase::Farewell;
-            call.view.cause = Some(cause);
-            call.view.agent = None;
-        }
+        let accepted = call.caller.accepted;
         match to {
             Exhausted::Voicemail { mailbox } => self.enter_voicemail(now, id, &mailbox),
-            _ => {
+            Exhausted::Message { audio } => self.farewell(now, id, &[&audio]),
+            Exhausted::Callback => self.farewell(now, id, &["callback-kept", "goodbye"]),
+            // It stands on the follow-up list.
+            Exhausted::FollowUp { .. } if accepted => self.farewell(now, id, &["goodbye"]),
+            Exhausted::FollowUp { .. } => self.hang_up(now, id, EndedBy::System, 480),
+            Exhausted::Refused { .. } | Exhausted::Disconnect => {
                 let next = self.node_after(id);
-                let accepted = self.calls.get(&id).is_some_and(|call| call.caller.accepted);
                 if next.is_some() {
                     self.enter_node(now, id, next);
                 } else if accepted {
-                    self.play_prompt(now, id, "audio:all-busy");
+                    self.farewell(now, id, &["all-busy"]);
                 } else {
                     self.hang_up(now, id, EndedBy::System, 480);
                 }
@@ -137,11 +108,13 @@ impl CallCenter {
     }
 
     /// Somebody pressed Answer, and won.
-    fn connect(&mut self, now: Millis, offer: OfferId, id: CallId, agent: AgentId) {
+    pub(super) fn connect(&mut self, now: Millis, offer: OfferId, id: CallId, agent: AgentId) {
         self.offers.remove(&offer);
         self.accept(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.offer = None;
+        call.offers.remove(&offer);
+        call.in_line = false;
+        call.play = None;
         call.phase = Phase::Connecting;
         call.deadline = Some(now + SOUND_WAIT_MS);
         call.won = Some(offer);
@@ -155,8 +128,7 @@ impl CallCenter {
         call.view.cause = None;
         let desk = call.desk;
         self.drop_desks(id, desk);
-        let message = Box::new(ServerMessage::RingStop { offer, reason: RingStop::Answered });
-        self.push(Effect::Live { to: Audience::Agent(agent), message });
+        self.tell_agent(agent, ServerMessage::RingStop { offer, reason: RingStop::Answered });
         self.publish(id);
         self.try_join(id);
     }
@@ -225,7 +197,9 @@ impl CallCenter {
         let Some(call) = self.calls.get_mut(&id) else { return };
         match call.phase {
             // A prompt that could not be sent to its end is over all the same.
-            Phase::Flow | Phase::Voicemail(_) | Phase::Farewell if call.play.is_some() => self.play_finished(now, id),
+            Phase::Flow | Phase::Voicemail(_) | Phase::Farewell | Phase::Routing if call.play.is_some() => {
+                self.play_finished(now, id);
+            }
             Phase::Flow => self.menu_timeout(now, id),
             // The person who answered has no sound: back to the head of the line.
             Phase::Connecting | Phase::Connected => self.return_to_line(now, id),
@@ -248,14 +222,13 @@ impl CallCenter {
         call.desk = None;
         call.won = None;
         call.muted = false;
+        call.in_line = true;
         call.view.state = CallState::Waiting;
         let live = call.live();
-        let (leg, clip) = (call.caller.leg, self.sounds.music.clone());
-        self.media(Media::Hear { leg, source: Source::Loop { clip } });
+        self.music(id);
         if let Some(agent) = agent {
             // The person who lost it is told that it went on without them.
-            let message = Box::new(ServerMessage::CallState(Box::new(live)));
-            self.push(Effect::Live { to: Audience::Agent(agent), message });
+            self.tell_agent(agent, ServerMessage::CallState(Box::new(live)));
         }
         self.route(now, Routing::ConnectFailed(id));
     }

@@ -26,16 +26,28 @@ impl CallCenter {
         _hello: &Hello,
     ) {
         self.sockets.insert(socket, Socket { agent, session, can_ring: false });
+        self.route(now, Routing::PanelOpened(agent));
         if let Some(snapshot) = self.snapshot(now, agent) {
             let message = Box::new(ServerMessage::Snapshot(Box::new(snapshot)));
             self.push(Effect::Live { to: Audience::Socket(socket), message });
         }
+        self.tell_queues_to(socket, agent, now);
     }
 
     pub(super) fn socket_closed(&mut self, now: Millis, socket: SocketId) {
         let Some(gone) = self.sockets.remove(&socket) else { return };
         if gone.can_ring {
             self.route(now, Routing::DeviceGone(gone.agent, DeviceId(socket.0)));
+        }
+        self.route(now, Routing::PanelClosed(gone.agent));
+        // Whatever its sound does, nobody can steer it any more: the person's other tabs may take it.
+        let talks = |call: &super::record::Call| call.desk == Some(socket) && call.phase == Phase::Connected;
+        let calls: Vec<_> = self.calls.iter().filter(|(_, call)| talks(call)).map(|(id, _)| *id).collect();
+        for id in calls {
+            if let Some(desk) = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)) {
+                desk.up = false;
+            }
+            self.show(id);
         }
     }
 
@@ -71,7 +83,7 @@ impl CallCenter {
                 .engine
                 .agents()
                 .filter(|agent| visible(agent.id))
-                .filter_map(|agent| self.engine.presence(agent.id))
+                .map(|agent| agent.presence(self.engine.matrix()))
                 .collect(),
             departments: self
                 .directory
