@@ -83,7 +83,7 @@ impl CallCenter {
                 .engine
                 .agents()
                 .filter(|agent| visible(agent.id))
-                .map(|agent| agent.presence(self.engine.matrix()))
+                .filter_map(|agent| self.engine.presence(agent.id))
                 .collect(),
             departments: self
                 .directory

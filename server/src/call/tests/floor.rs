@@ -28,7 +28,7 @@ impl Floor {
             departments: directory.departments.clone(),
             ..Default::default()
         };
-        let mut engine = Engine::new(7);
+        let mut engine = Engine::start(START, 7, cordboard_routing::Durable::default());
         let event = Box::new(Event::PolicySet { policy: Box::new(policy) });
         engine.handle_input(START, Routing::Obey { event, at: FeedPosition::default() }).unwrap();
         let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, engine, START, 1);
