@@ -12,17 +12,20 @@ mod envelope;
 mod error;
 mod idempotency;
 mod limit;
+mod link;
 mod live;
 mod operations;
+mod opt_out_page;
 mod origin;
 mod panel;
+mod permit;
 mod server;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::VerifyingKey;
@@ -35,7 +38,6 @@ use crate::keys::Keys;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
-pub use self::core::presence::may_write as may_write_presence;
 pub use caller::{Caller, CallerKind, caller_of_token};
 pub use envelope::RequestIdentity;
 pub use error::ApiError;
@@ -141,7 +143,7 @@ impl HttpState {
 pub fn router(state: HttpState) -> Router {
     use self::core::{calls, decisions, policy, presence, recordings, session, test_calls};
 
-    Router::new()
+    let routes = Router::new()
         .route("/health", get(operations::health))
         .route("/metrics", get(operations::metrics))
         .route("/core/session", get(session::show).post(session::sign_in).delete(session::sign_out))
@@ -163,9 +165,49 @@ pub fn router(state: HttpState) -> Router {
         .route("/core/trunks", get(policy::trunks))
         .route("/core/trunks/{id}", get(policy::trunk))
         .route("/core/ws", get(live::open))
+        .route("/o/{token}", get(opt_out_page::show).post(opt_out_page::act));
+    routes
+        .merge(people())
+        .merge(routing())
         .merge(edge::routes())
         .fallback(panel::serve)
         .layer(axum::middleware::from_fn_with_state(state.clone(), idempotency::guard))
         .layer(axum::middleware::from_fn_with_state(state.clone(), envelope::wrap))
         .with_state(state)
+}
+
+/// Facts of people, one by one and all together.
+fn people() -> Router<HttpState> {
+    use self::core::{batch, facts, limits, opt_out_link, outbox, presence_list, reach};
+
+    Router::new()
+        .route("/core/agents/presence", get(presence_list::list))
+        .route("/core/presence/batch", post(batch::write))
+        .route("/core/agents/{uuid}/pause", put(facts::pause).delete(facts::unpause))
+        .route("/core/agents/{uuid}/dnd", put(facts::dnd).delete(facts::end_dnd))
+        .route("/core/agents/{uuid}/opt-out", put(facts::opt_out).delete(facts::resume))
+        .route("/core/agents/{uuid}/work-anyway", put(facts::work_anyway).delete(facts::work_as_scheduled))
+        .route("/core/agents/{uuid}/reach", get(reach::person))
+        .route("/core/agents/{uuid}/opt-out-link", post(opt_out_link::send).delete(opt_out_link::revoke))
+        .route("/core/outbox", get(outbox::list))
+        .route("/core/limits", get(limits::show))
+}
+
+/// The routing policy, and questions about routing.
+fn routing() -> Router<HttpState> {
+    use self::core::{blocked, emergencies, lines, reach, route, routing_policy};
+
+    Router::new()
+        .route("/core/reachability", get(reach::matrix))
+        .route("/core/policy", get(routing_policy::read).put(routing_policy::replace))
+        .route("/core/policy/check", post(routing_policy::check))
+        .route("/core/blocked", get(blocked::list).post(blocked::block))
+        .route("/core/blocked/{number}", delete(blocked::unblock))
+        .route("/core/emergencies", get(emergencies::list).post(emergencies::start))
+        .route("/core/emergencies/{id}", delete(emergencies::stop))
+        .route("/core/departments/{id}/line", get(lines::line))
+        .route("/core/callbacks", get(lines::callbacks))
+        .route("/core/callbacks/{uid}/done", post(lines::done))
+        .route("/core/route/simulate", post(route::simulate))
+        .route("/core/route/replay", post(route::replay))
 }

@@ -2,6 +2,7 @@
 
 pub mod availability;
 pub mod calls;
+pub mod limits;
 pub mod outbox;
 pub mod policy;
 pub mod presence;

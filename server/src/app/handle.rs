@@ -237,7 +237,8 @@ impl AppHandle {
     /// Runs past calls again, under another policy or the one that held. Works on the disk and a thread of its own, never
     /// on the account's task.
     pub async fn replay(&self, request: ReplayRequest) -> Result<ReplayAnswer, Problem> {
-        super::replay::run(&self.store, self.directory.borrow().account, request).await
+        let account = self.directory.borrow().account;
+        super::replay::run(&self.store, account, request).await
     }
 
     /// Opens the event stream of a socket that has said hello. The first event is a snapshot.

@@ -24,14 +24,66 @@ impl<T: DeserializeOwned> FromRequest<HttpState> for Json<T> {
     async fn from_request(request: Request, _state: &HttpState) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
         check_content_type(&parts.headers)?;
-        let bytes = read(body).await?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| match error.classify() {
-            Category::Data => ApiError::new(ProblemCode::InvalidField, format!("The body does not fit: {error}.")),
-            Category::Syntax | Category::Eof | Category::Io => {
-                ApiError::new(ProblemCode::MalformedJson, format!("The body is not JSON: {error}."))
-            }
-        })
+        parse(&read(body).await?).map(Self)
     }
+}
+
+/// Reads JSON into a type; a member that does not fit is named by its JSON pointer. Unknown members are ignored.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(error.path());
+        refusal(error.inner(), &pointer)
+    })?;
+    reader.end().map_err(|error| refusal(&error, ""))?;
+    Ok(value)
+}
+
+/// A body that may be left out.
+pub(super) async fn optional<T: DeserializeOwned + Default>(headers: &HeaderMap, body: Body) -> Result<T, ApiError> {
+    let bytes = read(body).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    check_content_type(headers)?;
+    parse(&bytes)
+}
+
+fn refusal(error: &serde_json::Error, pointer: &str) -> ApiError {
+    match error.classify() {
+        Category::Data => ApiError::new(ProblemCode::InvalidField, format!("The body does not fit: {error}."))
+            .with("pointer", pointer.to_owned()),
+        Category::Syntax | Category::Eof | Category::Io => {
+            ApiError::new(ProblemCode::MalformedJson, format!("The body is not JSON: {error}."))
+        }
+    }
+}
+
+/// RFC 6901.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |mut pointer, segment| {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            // Names a variant of ours, not a member of the body.
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+        pointer
+    })
+}
+
+/// A field that is wrong in itself.
+pub(super) fn invalid_field(pointer: &str, detail: &str) -> ApiError {
+    ApiError::new(ProblemCode::InvalidField, format!("{detail} Nothing was changed.")).with("pointer", pointer)
+}
+
+/// Text of at least one character that says something, and of at most so many.
+pub(super) fn check_text(text: &str, pointer: &str, longest: usize) -> Result<(), ApiError> {
+    if !text.trim().is_empty() && text.chars().count() <= longest {
+        return Ok(());
+    }
+    Err(invalid_field(pointer, &format!("{} is text of 1 to {longest} characters.", pointer.trim_start_matches('/'))))
 }
 
 /// Refuses any content type but `application/json`, with or without its charset.
@@ -85,6 +137,30 @@ mod tests {
         assert!(!verdict("application/x-www-form-urlencoded"));
         assert!(!verdict("application/jsonp"));
         assert!(check_content_type(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_pointed_at() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Item {
+            #[expect(dead_code, reason = "only read")]
+            n: u8,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Whole {
+            #[serde(rename = "a/b")]
+            items: Vec<Item>,
+        }
+
+        assert_eq!(parse::<Whole>(br#"{"a/b":[{"n":1,"new":2}],"x":[]}"#).unwrap().items.len(), 1);
+        let refused = parse::<Whole>(br#"{"a/b":[{"n":1},{"n":300}]}"#).unwrap_err();
+        assert_eq!(refused.problem().status, 422);
+        assert_eq!(refused.problem().more["pointer"], "/a~1b/1/n");
+        let deep = "[".repeat(100_000);
+        for (body, status) in [("{", 400), ("{\"a/b\":[]}x", 400), (deep.as_str(), 422), ("{}", 422)] {
+            assert_eq!(parse::<Whole>(body.as_bytes()).unwrap_err().problem().status, status, "{body:.20}");
+        }
+        assert_eq!(parse::<serde_json::Value>(deep.as_bytes()).unwrap_err().problem().status, 400);
     }
 
     #[tokio::test]

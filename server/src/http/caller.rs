@@ -57,14 +57,6 @@ impl Caller {
         if self.has(scope) { Ok(()) } else { Err(missing_right(scope)) }
     }
 
-    /// Whether they see other people's facts in full.
-    pub fn is_staff(&self) -> bool {
-        match self.role {
-            Role::Owner | Role::Admin | Role::Manager => true,
-            Role::Agent => false,
-        }
-    }
-
     /// Who set something, as the record shows it.
     pub fn actor(&self) -> Actor {
         match &self.kind {
@@ -86,16 +78,10 @@ impl Caller {
         let directory = state.app.directory();
         match self.role {
             Role::Owner | Role::Admin => None,
-            // Managers answer for every department until managers are assigned to departments.
-            Role::Manager => Some(directory.departments.iter().map(|department| department.id).collect()),
-            Role::Agent => Some(
-                directory
-                    .departments
-                    .iter()
-                    .filter(|department| department.members.iter().any(|member| member.agent == self.agent))
-                    .map(|department| department.id)
-                    .collect(),
-            ),
+            Role::Manager | Role::Agent => {
+                let departments = directory.departments.iter().map(|department| department.id);
+                Some(departments.filter(|id| directory.works_in(self.agent, *id)).collect())
+            }
         }
     }
 

@@ -117,8 +117,9 @@ fn protect(response: &mut Response, state: &HttpState) {
     ];
     let headers = response.headers_mut();
     headers.extend(FIXED);
+    // A page that needs less than the panel has said so itself.
     if let Ok(policy) = HeaderValue::from_str(&content_security_policy(state.config.edge_url.as_deref())) {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     }
 }
 

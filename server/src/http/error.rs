@@ -26,6 +26,15 @@ impl ApiError {
         self
     }
 
+    /// The same about a part of a larger body: the pointer begins at its top.
+    #[must_use]
+    pub(super) fn below(mut self, place: &str) -> Self {
+        if let Some(serde_json::Value::String(pointer)) = self.problem.more.get_mut("pointer") {
+            pointer.insert_str(0, place);
+        }
+        self
+    }
+
     /// Adds headers, such as those of a rate limit.
     #[must_use]
     pub(super) fn with_headers(mut self, headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderName, HeaderValue};
+use cordboard_shared::api::limits::LimitView;
 use cordboard_shared::id::AgentId;
 use cordboard_shared::{Millis, ProblemCode};
 use uuid::Uuid;
@@ -99,6 +100,24 @@ impl Limiter {
         }
     }
 
+    /// What is left, without taking anything; nothing when limits are off.
+    pub(super) fn look(&self, key: &Key, limits: &Limits, now: Millis) -> Option<LimitView> {
+        if limits.off {
+            return None;
+        }
+        let rule = rule(key, limits);
+        let full = i64::from(rule.burst) * WHOLE;
+        let buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let level = buckets.get(key).map_or(full, |bucket| level(bucket, rule, now));
+        Some(LimitView {
+            name: rule.name.to_owned(),
+            per_minute: rule.per_minute,
+            burst: rule.burst,
+            remaining: u32::try_from(level / WHOLE).unwrap_or_default(),
+            reset: u32::try_from(reset(full - level, rule)).unwrap_or_default(),
+        })
+    }
+
     /// The error is the wait in seconds.
     fn spend(&self, key: Key, rule: Rule, now: Millis) -> Result<Left, i64> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +141,7 @@ impl Limiter {
             name: rule.name,
             per_minute: rule.per_minute,
             remaining: bucket.level / WHOLE,
-            reset: (missing * 60 + rate * WHOLE - 1) / (rate * WHOLE),
+            reset: reset(missing, rule),
         })
     }
 }
@@ -142,6 +161,12 @@ impl Left {
         .filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?)))
         .collect()
     }
+}
+
+/// Seconds until so many thousandths have grown again.
+fn reset(missing: i64, rule: Rule) -> i64 {
+    let rate = i64::from(rule.per_minute) * WHOLE;
+    (missing * 60 + rate - 1) / rate
 }
 
 fn level(bucket: &Bucket, rule: Rule, now: Millis) -> i64 {
@@ -203,6 +228,26 @@ mod tests {
         assert!(refused.problem().more["retry_after"].as_i64().unwrap() >= 10);
         assert!(limiter.take(Key::Writes(Uuid::max()), &limits, START).is_ok());
         assert!(limiter.take(writes(), &limits, START + 11_000).is_ok());
+    }
+
+    #[test]
+    fn looking_takes_nothing_and_off_is_off_but_for_guesses() {
+        let limiter = Limiter::default();
+        let limits = Limits { writes_burst: 2, ..Limits::default() };
+        limiter.take(writes(), &limits, START).unwrap();
+        for _ in 0..2 {
+            let seen = limiter.look(&writes(), &limits, START).unwrap();
+            assert_eq!((seen.name.as_str(), seen.remaining, seen.burst, seen.reset), ("writes", 1, 2, 1));
+        }
+
+        let off = Limits { off: true, wrong_passwords_per_minute: 1, ..limits };
+        for _ in 0..100 {
+            assert!(limiter.take(writes(), &off, START).unwrap().headers().is_empty());
+        }
+        assert!(limiter.look(&writes(), &off, START).is_none());
+        let guesses = Key::PasswordsFor("a@b.example".to_owned());
+        limiter.take(guesses.clone(), &off, START).unwrap();
+        assert!(limiter.take(guesses, &off, START).is_err());
     }
 
     #[test]

@@ -48,3 +48,12 @@ pub struct OutboxList {
     /// The messages.
     pub messages: Vec<OutboxMessage>,
 }
+
+/// Answer to `POST /core/agents/{UUID}/opt-out-link`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptOutLink {
+    /// Opens the page that opts the person out; whoever has it can.
+    pub url: Pii<String>,
+    /// The message it was sent in.
+    pub message: OutboxMessage,
+}

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::availability::MatrixCell;
 use crate::id::DepartmentId;
 use crate::phone::E164;
+use crate::policy::{BlockedCaller, EmergencyRoute};
 use crate::time::Millis;
 
 /// Something wrong, or doubtful, in a policy.
@@ -39,4 +41,32 @@ pub struct StartEmergency {
     /// Until when: at most 24 h from now; none is 2 h.
     #[serde(default)]
     pub until: Option<Millis>,
+}
+
+/// Answer to `POST /core/policy/check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyFindings {
+    /// Errors and doubts; empty when all is well.
+    pub findings: Vec<PolicyFinding>,
+}
+
+/// `GET /core/blocked`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedList {
+    /// Callers who are refused.
+    pub blocked: Vec<BlockedCaller>,
+}
+
+/// `GET /core/emergencies`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmergencyList {
+    /// Routes that hold now or will.
+    pub emergencies: Vec<EmergencyRoute>,
+}
+
+/// `GET /core/reachability`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reachability {
+    /// Every cell of the matrix.
+    pub cells: Vec<MatrixCell>,
 }

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 use cordboard_shared::agent::{Intent, Source};
+use cordboard_shared::api::availability::FactChange;
 use cordboard_shared::api::presence::{PresenceChange, PresenceWritten};
 use cordboard_shared::edge::{
     ForwardedIntent, IntentOutcome, IntentResult, IntentsAnswer, IntentsRequest, MAX_INTENTS,
@@ -14,9 +15,10 @@ use cordboard_shared::presence::agent_not_found;
 use cordboard_shared::{Millis, ProblemCode};
 
 use super::signed::Signed;
-use crate::app::PresenceWrite;
-use crate::http::limit::Key;
-use crate::http::{ApiError, CallerKind, HttpState, caller_of_token, may_write_presence};
+use crate::app::FactWrite;
+use crate::http::core::person::{self, Conditions};
+use crate::http::permit::{self, Act};
+use crate::http::{ApiError, CallerKind, HttpState, caller_of_token};
 
 /// Applies the intents in their order; each has its own result.
 pub(super) async fn take(
@@ -64,30 +66,16 @@ async fn apply(state: &HttpState, forwarded: ForwardedIntent, now: Millis) -> Re
     if !state.app.directory().agents.contains_key(&agent) {
         return Err(agent_not_found().into());
     }
-    may_write_presence(state, &caller, agent)?;
+    permit::check(state, &caller, agent, Act::Toggle)?;
     let change = PresenceChange::from_json(forwarded.body.to_string().as_bytes(), now)?;
     let intent = match (forwarded.n, forwarded.device) {
         (Some(n), Some(device)) => Some(Intent { n, device }),
         (Some(_), None) | (None, _) => None,
     };
 
-    let flap = Key::Changes(agent);
-    state.limiter.take(flap.clone(), &state.config.limits, now)?;
-    let write = PresenceWrite {
-        agent,
-        change,
-        actor: caller.actor(),
-        source: Source::Edge,
-        intent,
-        if_match: forwarded.if_match,
-    };
-    let written = state.app.write_presence(write).await;
-    if !written.as_ref().is_ok_and(|written| written.changed) {
-        state.limiter.put_back(&flap);
-    }
-    let written = written?;
-    state.metrics.presence_writes.increment();
-    Ok(written)
+    let conditions = Conditions { intent, if_match: forwarded.if_match, request: None };
+    let write = person::fact_write(&caller, agent, FactChange::Toggle(change), conditions);
+    person::apply(state, FactWrite { source: Source::Edge, ..write }).await
 }
 
 fn expired(intent: &ForwardedIntent, now: Millis) -> bool {
