@@ -110,7 +110,7 @@ impl CallCenter {
         sounds: Sounds,
         sip: SocketAddr,
         engine: Engine,
-        _now: Millis,
+        now: Millis,
         seed: u64,
     ) -> Self {
         let random = StdRng::seed_from_u64(seed);
@@ -140,6 +140,7 @@ impl CallCenter {
             effects: VecDeque::new(),
         };
         center.all_queues_changed();
+        center.carry_on(now);
         center
     }
 

@@ -31,7 +31,7 @@ impl CallCenter {
     /// Time has changed a verdict: the account writes it down, and the person is told where it was not their doing.
     pub(super) fn elapsed(&mut self, agent: AgentId, what: Elapsed) {
         self.push(Effect::Elapsed(agent, what));
-        if let Some(reason) = away_reason(what, &self.settings()) {
+        if let Some(reason) = away_reason(what, &self.engine.policy().settings) {
             self.tell_agent(agent, ServerMessage::AwaySet { reason });
         }
         match what {
@@ -52,9 +52,15 @@ impl CallCenter {
 
     /// A person says that a callback is dealt with: staff, the person it is for, or a member of its department.
     pub(super) fn callback_dealt_with(&mut self, now: Millis, agent: AgentId, call: CallId) -> Result<Value, Problem> {
-        if !self.directory.is_staff(agent) {
+        let callback = self.engine.callbacks().into_iter().find(|it| it.call == call);
+        let theirs = callback.is_some_and(|callback| {
+            let for_department = callback.department.is_some_and(|id| self.directory.works_in(agent, id));
+            self.directory.is_staff(agent) || callback.agent == Some(agent) || for_department
+        });
+        if !theirs {
             return Err(Problem::new(ProblemCode::NotFound, "There is no such callback, or it is not yours."));
         }
+        self.route(now, Routing::Active(agent));
         self.callback_done(now, call)
     }
 
@@ -62,10 +68,6 @@ impl CallCenter {
         self.try_route(now, Routing::CallbackDone(call))
             .map_err(|_| Problem::new(ProblemCode::NotFound, "There is no such callback, or it is dealt with."))?;
         Ok(json!({}))
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::default()
     }
 }
 

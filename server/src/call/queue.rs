@@ -99,24 +99,18 @@ impl CallCenter {
     }
 
     fn queue_state(&self, id: DepartmentId, now: Millis) -> QueueState {
-        let (waiting, since) = self.line_of(id, now);
+        let line = self.engine.line(id, now);
+        // Who hung up to be called back stands in line, but does not wait at the telephone.
+        let callers = || line.callers.iter().filter(|entry| !entry.callback);
+        let waiting = u32::try_from(callers().count()).unwrap_or(u32::MAX);
+        let since = callers().map(|entry| now - entry.waited_ms).min();
         let mut by_verdict = BTreeMap::new();
         for member in self.directory.department(id).into_iter().flat_map(|it| &it.members) {
-            if let Some(presence) = self.engine.presence(member.agent) {
-                *by_verdict.entry(presence.effective.verdict).or_insert(0) += 1;
+            if let Some(agent) = self.engine.agent(member.agent) {
+                *by_verdict.entry(agent.verdict()).or_insert(0) += 1;
             }
         }
         QueueState { waiting, since, by_verdict }
-    }
-
-    /// Callers of a line, and since when the first of them waits.
-    fn line_of(&self, id: DepartmentId, _now: Millis) -> (u32, Option<Millis>) {
-        let waiting = self
-            .calls
-            .values()
-            .filter(|call| call.phase == super::record::Phase::Routing && call.view.department == Some(id));
-        let since = waiting.clone().filter_map(|call| call.queued_at).min();
-        (u32::try_from(waiting.count()).unwrap_or(u32::MAX), since)
     }
 }
 

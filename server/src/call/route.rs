@@ -24,6 +24,12 @@ impl CallCenter {
             self.push(Effect::Trace(now, Box::new(input.clone())));
         }
         let result = self.engine.handle_input(now, input);
+        self.carry_on(now);
+        result
+    }
+
+    /// Drains the engine and carries out what is there, unless that is being done already.
+    pub(super) fn carry_on(&mut self, now: Millis) {
         loop {
             match self.engine.poll_output() {
                 Output::Timeout(_) => break,
@@ -38,7 +44,6 @@ impl CallCenter {
             self.carrying_out = false;
             self.publish_changed();
         }
-        result
     }
 
     fn carry_out(&mut self, now: Millis, output: Output) {

@@ -93,8 +93,8 @@ impl CallCenter {
                 .cloned()
                 .collect(),
             numbers: self.directory.numbers.clone(),
-            policy: None,
-            away_reasons: Vec::new(),
+            policy: self.directory.is_staff(id).then(|| Box::new(self.engine.policy().clone())),
+            away_reasons: self.engine.policy().settings.away_reasons.clone(),
             offers: self
                 .offers
                 .values()

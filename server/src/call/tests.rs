@@ -1,6 +1,7 @@
 //! Whole calls through the core: SIP, media and panel events in, effects out, on the demo company.
 
 use cordboard_media::{Command as Media, Event as MediaEvent, RecordEnd, Source};
+use cordboard_routing::Durable;
 use cordboard_shared::agent::{Actor, AgentFacts, Apply, Intent, Seat, Stamp, Toggle, ToggleFact};
 use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, EndedBy};
 use cordboard_shared::decision::{Decision, Reason};
@@ -8,6 +9,7 @@ use cordboard_shared::event::{
     ClientMessage, DeviceState, Hello, Microphone, PageAudio, Ring, RingStop, ServerMessage,
 };
 use cordboard_shared::id::SessionId;
+use cordboard_shared::policy::Policy;
 use cordboard_shared::{FeedPosition, Problem, ProblemCode, Version};
 use cordboard_sip::endpoint::{EndCause, IncomingCall};
 use cordboard_sip::message::{Headers, NameAddr, SipUri};
@@ -17,12 +19,20 @@ use serde_json::Value;
 
 use super::*;
 
+mod door;
 mod floor;
+mod people;
+mod trace;
+mod waiting;
+mod waves;
 
-use floor::{Floor, offer, recorded};
+use floor::{CALLER, CallIn, Floor, offer, recorded};
 
 const ASHA: AgentId = AgentId::demo(0x21);
 const RIYA: AgentId = AgentId::demo(0x22);
+const DEV: AgentId = AgentId::demo(0x23);
+const KEN: AgentId = AgentId::demo(0x26);
+const MEERA: AgentId = AgentId::demo(0x12);
 const DIRECT: &str = "+442079460103";
 const SUPPORT: &str = "+442079460102";
 const MAIN: &str = "+442079460101";

@@ -9,34 +9,48 @@ pub(super) struct CallIn {
 
 pub(super) struct Floor {
     pub(super) center: CallCenter,
+    /// The engine as it was before its first input.
+    pub(super) first: Engine,
     pub(super) now: Millis,
     pub(super) seen: Vec<Effect>,
     pub(super) dialogs: u64,
     pub(super) replies: u64,
     pub(super) seq: u64,
+    /// Number of the next caller.
+    pub(super) caller: String,
 }
+
+/// Who calls, unless a test says otherwise.
+pub(super) const CALLER: &str = "+442079460199";
 
 impl Floor {
     pub(super) fn new() -> Self {
+        Self::with_policy(|_| {})
+    }
+
+    /// The demo company with another policy.
+    pub(super) fn with_policy(edit: impl FnOnce(&mut Policy)) -> Self {
+        // A prompt's samples are the letters of its name, so that what is spoken can be read.
         fn prompt(_: &str, name: &str) -> Option<Arc<cordboard_media::Clip>> {
-            (!name.is_empty()).then(|| Arc::new(cordboard_media::Clip::new(vec![0; 160])))
+            let letters = name.bytes().map(i16::from).chain([0]);
+            (!name.is_empty()).then(|| Arc::new(cordboard_media::Clip::new(letters.collect())))
         }
-        let directory = Arc::new(crate::demo::directory());
+        let mut directory = crate::demo::directory();
+        let mut policy = Policy { version: 1, departments: directory.departments.clone(), ..Policy::default() };
+        edit(&mut policy);
+        directory.departments.clone_from(&policy.departments);
+        let directory = Arc::new(directory);
         let sip = "127.0.0.1:5060".parse().unwrap();
-        let policy = cordboard_shared::policy::Policy {
-            version: 1,
-            departments: directory.departments.clone(),
-            ..Default::default()
-        };
-        let mut engine = Engine::start(START, 7, cordboard_routing::Durable::default());
-        let event = Box::new(Event::PolicySet { policy: Box::new(policy) });
-        engine.handle_input(START, Routing::Obey { event, at: FeedPosition::default() }).unwrap();
+        let durable = Durable { policy, ..Durable::default() };
+        let engine = Engine::start(START, 7, durable);
+        let first = engine.clone();
         let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, engine, START, 1);
-        let mut floor = Self { center, now: START, seen: Vec::new(), dialogs: 0, replies: 0, seq: 0 };
+        let caller = CALLER.to_owned();
+        let mut floor = Self { center, first, now: START, seen: Vec::new(), dialogs: 0, replies: 0, seq: 0, caller };
         for agent in directory.agents.keys() {
             floor.toggle(*agent, Toggle::On);
         }
-        floor.seen.clear();
+        floor.seen.retain(|it| matches!(it, Effect::Trace(..)));
         floor
     }
 
@@ -100,7 +114,7 @@ impl Floor {
             dialog: DialogId::outgoing(1_000 + self.dialogs),
             source: source.parse().unwrap(),
             request_uri: to.clone(),
-            from: NameAddr::new(Some("Caller"), SipUri::new(Some("+442079460199"), local)),
+            from: NameAddr::new(Some("Caller"), SipUri::new(Some(&self.caller), local)),
             to: NameAddr::new(None, to),
             sip_call_id: "x".to_owned(),
             sdp,
@@ -162,6 +176,43 @@ impl Floor {
             panic!("nothing plays")
         };
         self.feed(Input::Media(FromMedia::Event(MediaEvent::PlayFinished { leg, play })));
+    }
+
+    /// The time passes; deadlines are served as they come.
+    pub(super) fn pass(&mut self, millis: u64) {
+        let end = self.now + millis;
+        while let Some(at) = self.center.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.feed(Input::Timeout);
+        }
+        self.now = end;
+    }
+
+    /// What was spoken to this leg last, by the names of its prompts.
+    pub(super) fn spoken(&self, wanted: LegId) -> Vec<String> {
+        let clip = self.seen.iter().rev().find_map(|it| match it {
+            Effect::Media(Media::Hear { leg, source: Source::Clip { clip, .. } }) if *leg == wanted => {
+                Some(clip.clone())
+            }
+            _ => None,
+        });
+        let letters: Vec<u8> = clip.iter().flat_map(|it| it.samples()).map(|it| u8::try_from(*it).unwrap()).collect();
+        let names = letters.split(|letter| *letter == 0).filter(|name| !name.is_empty());
+        names.map(|name| String::from_utf8(name.to_vec()).unwrap()).collect()
+    }
+
+    /// What the engine was fed, in order.
+    pub(super) fn trace(&self) -> Vec<(Millis, Routing)> {
+        let fed = |it: &Effect| match it {
+            Effect::Trace(at, input) => Some((*at, (**input).clone())),
+            _ => None,
+        };
+        self.seen.iter().filter_map(fed).collect()
+    }
+
+    /// How often the engine was fed such an input.
+    pub(super) fn fed(&self, wanted: impl Fn(&Routing) -> bool) -> usize {
+        self.trace().iter().filter(|(_, input)| wanted(input)).count()
     }
 
     pub(super) fn find(&self, wanted: impl Fn(&Effect) -> bool) -> Option<Effect> {
