@@ -5,8 +5,10 @@
 
 pub mod api;
 pub mod browser;
+pub mod desk;
 pub mod edge;
 pub mod journey;
+pub mod linear;
 pub mod log;
 pub mod panel;
 pub mod phone;
