@@ -223,6 +223,7 @@ pub struct Decision {
     pub then: Then,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }

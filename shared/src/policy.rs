@@ -42,6 +42,7 @@ pub struct Policy {
 /// Settings of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the settings page")]
 pub struct Settings {
     /// The changeable cells of the reachability matrix.
     pub reach: Reach,
@@ -113,6 +114,7 @@ pub enum ScheduleGates {
 /// The settings behind the changeable cells of the matrix (`availability-and-panel.md` section 2.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each opens or closes cells of its own")]
 pub struct Reach {
     /// A dialed extension rings a person who is Away (the extension rule).
     pub extension_rings_away: bool,

@@ -57,6 +57,7 @@ impl Load {
 
 /// The facts at one instant: what their ends and windows make of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, read by the clock")]
 pub(crate) struct Clocked {
     pub(crate) paused: bool,
     pub(crate) dnd: bool,
@@ -138,11 +139,8 @@ impl Agent {
         let facts = &self.facts;
         let holds = |block: Option<&Block>| block.is_some_and(|block| block.until.is_none_or(|until| now < until));
         let ahead = |until: Option<Millis>| until.filter(|until| now < *until);
-        let hours = facts
-            .slots
-            .as_ref()
-            .map(|slots| schedule::clocked(&slots.hours, rules.zone, now))
-            .unwrap_or(schedule::Clocked { inside: true, changes_at: None, recheck_at: None });
+        let always = schedule::Clocked { inside: true, changes_at: None, recheck_at: None };
+        let hours = facts.slots.as_ref().map_or(always, |slots| schedule::clocked(&slots.hours, rules.zone, now));
         let work_anyway = rules.work_outside && holds(facts.work_anyway.as_ref());
         let toggle = &facts.toggle;
         let away_over = toggle.state == Toggle::Away && toggle.until.is_some_and(|until| until <= now);

@@ -180,7 +180,7 @@ fn link(
             found.error(at, "There is no such person.".to_owned());
         }
         Fallback::Voicemail { mailbox } if mailbox.is_empty() => {
-            found.error(at, "A voicemail box has a name.".to_owned())
+            found.error(at, "A voicemail box has a name.".to_owned());
         }
         Fallback::Message { audio } if !audio.starts_with("audio:") => {
             found.error(at, "A message is written as audio:<name>.".to_owned());

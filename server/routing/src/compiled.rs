@@ -93,7 +93,7 @@ pub(crate) fn slots(department: &Department) -> u32 {
 /// The level a need asks for after a wait, in milliseconds.
 pub(crate) fn level_after(need: &SkillNeed, waited_ms: u64) -> u8 {
     let passed = need.relax.iter().filter(|step| u64::from(step.after_seconds) * 1_000 <= waited_ms);
-    passed.map(|step| step.level).last().unwrap_or(need.level).min(need.level)
+    passed.map(|step| step.level).next_back().unwrap_or(need.level).min(need.level)
 }
 
 /// Whether a member meets every need after a wait, in milliseconds.

@@ -344,13 +344,8 @@ impl Matrix {
     /// it is made for and no other, so the first layer that holds decides.
     pub fn judge(&self, row: Row, blocked_by: &[Verdict]) -> Judged {
         let holds = blocked_by.iter().copied().find(|layer| self.letter(row, *layer) != Letter::Rings);
-        match holds {
-            Some(layer) => Judged { row, letter: self.letter(row, layer), layer },
-            None => {
-                let layer = blocked_by.first().copied().unwrap_or(Verdict::Available);
-                Judged { row, letter: self.letter(row, layer), layer }
-            }
-        }
+        let layer = holds.or(blocked_by.first().copied()).unwrap_or(Verdict::Available);
+        Judged { row, letter: self.letter(row, layer), layer }
     }
 }
 
@@ -367,12 +362,12 @@ pub struct Judged {
 
 impl Judged {
     /// Whether the person rings.
-    pub fn rings(&self) -> bool {
+    pub fn rings(self) -> bool {
         self.letter == Letter::Rings
     }
 
     /// The cell's name.
-    pub fn cell(&self) -> Cow<'static, str> {
+    pub fn cell(self) -> Cow<'static, str> {
         Matrix::cell(self.row, self.layer)
     }
 }

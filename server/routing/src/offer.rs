@@ -30,7 +30,7 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    pub(crate) fn new(id: OfferId, call: CallId, agent: AgentId, judged: &Judged, now: Millis, ring_ms: u64) -> Self {
+    pub(crate) fn new(id: OfferId, call: CallId, agent: AgentId, judged: Judged, now: Millis, ring_ms: u64) -> Self {
         let state = OfferState::Unconfirmed { until: now + RING_ACK_MS };
         Self { id, call, agent, row: judged.row, state, ring_ms, cell: judged.cell() }
     }

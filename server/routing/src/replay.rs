@@ -93,7 +93,7 @@ impl History {
 
     fn mean_talk_ms(&self) -> u64 {
         let count = self.talk_ms.len() as u64;
-        if count == 0 { TALK_MS } else { self.talk_ms.values().sum::<u64>() / count }
+        self.talk_ms.values().sum::<u64>().checked_div(count).unwrap_or(TALK_MS)
     }
 }
 
@@ -165,10 +165,10 @@ fn drain(engine: &mut Engine, at: Millis, run: &mut Run, mut each: impl FnMut(&O
         each(&output);
         match output {
             Output::Timeout(_) => return,
-            Output::Decided { call, decision } => {
-                if run.arrived.contains_key(&call) || run.decisions.contains_key(&call) {
-                    run.decisions.entry(call).or_default().insert(decision.step, *decision);
-                }
+            Output::Decided { call, decision }
+                if run.arrived.contains_key(&call) || run.decisions.contains_key(&call) =>
+            {
+                run.decisions.entry(call).or_default().insert(decision.step, *decision);
             }
             Output::Connect { call, .. } => drop(run.answered.entry(call).or_insert(at)),
             Output::Exhausted { call, .. } => drop(run.gone.entry(call).or_insert(at)),

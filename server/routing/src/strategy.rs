@@ -54,7 +54,7 @@ pub(crate) fn choose(candidates: &[Candidate], slots: u32) -> Choice {
 }
 
 /// The word for a person who is rung, by the path and by what it pierced.
-pub(crate) fn rung(judged: &Judged) -> Reason {
+pub(crate) fn rung(judged: Judged) -> Reason {
     use cordboard_shared::agent::Verdict;
 
     use crate::matrix::Row;

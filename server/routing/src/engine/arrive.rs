@@ -95,6 +95,7 @@ impl Engine {
         let first = self.first_link(now, call, &department);
         let binding = if first.is_none() { self.binding(now, &department, caller.as_ref()) } else { None };
 
+        self.unname(call);
         if let Some(binding) = binding {
             self.name(call, binding.agent);
         }
@@ -208,6 +209,7 @@ impl Engine {
                 self.decide(now, call, candidates, &[], 0, Then::Agent);
                 self.give_up_place(call);
                 self.leave_queue(call);
+                self.unname(call);
                 if let Some(line) = self.state.lines.get_mut(&call) {
                     line.forced = false;
                     line.target = Target::Agent(agent);
@@ -240,7 +242,13 @@ impl Engine {
 
     /// Forgets a call.
     pub(super) fn drop_line(&mut self, call: CallId) {
-        let Some(line) = self.state.lines.remove(&call) else { return };
+        self.unname(call);
+        self.state.lines.remove(&call);
+    }
+
+    /// Takes back that a call is for anybody by name.
+    fn unname(&mut self, call: CallId) {
+        let Some(line) = self.state.lines.get(&call) else { return };
         let target = match line.target {
             Target::Agent(agent) => Some(agent),
             Target::Department(_) => None,

@@ -44,25 +44,28 @@ impl Engine {
     }
 
     /// Gives every line that something has changed for its next step, the first in line first.
+    ///
+    /// A call that goes on to another department takes its step there in a further round, after those who waited there.
     pub(super) fn advance_lines(&mut self, now: Millis) {
-        if self.dirty.lines.is_empty() && self.dirty.freed.is_empty() && self.dirty.less.is_empty() {
-            return;
+        while !(self.dirty.lines.is_empty() && self.dirty.freed.is_empty() && self.dirty.less.is_empty()) {
+            self.advance_round(now);
         }
+    }
+
+    fn advance_round(&mut self, now: Millis) {
         let dirty = std::mem::take(&mut self.dirty);
         let mut must = dirty.lines;
         for agent in &dirty.less {
             must.extend(self.queued_for(*agent));
         }
         let free: Vec<_> = dirty.freed.into_iter().filter(|id| self.is_idle(*id)).collect();
-        let mut calls = must.clone();
+        let mut order: Vec<_> = must.iter().filter_map(|call| self.rank(now, *call)).collect();
         for agent in &free {
-            calls.extend(self.queued_for(*agent));
+            let calls = self.queued_for(*agent);
+            order.extend(calls.into_iter().filter(|call| !must.contains(call)).filter_map(|call| self.rank(now, call)));
         }
-        if calls.is_empty() {
-            return;
-        }
-        let mut order: Vec<_> = calls.into_iter().filter_map(|call| self.rank(now, call)).collect();
         order.sort_unstable();
+        order.dedup();
         for (.., call) in order {
             if !must.contains(&call) && !free.iter().any(|id| self.is_idle(*id)) {
                 // Everybody who had become free is taken.
@@ -74,10 +77,6 @@ impl Engine {
                 self.callback_turn(now, call);
             }
         }
-        // A call may have gone on to another department meanwhile; its line was looked at in the same loop.
-        self.dirty.lines.clear();
-        self.dirty.freed.clear();
-        self.dirty.less.clear();
     }
 
     fn is_idle(&self, id: AgentId) -> bool {
@@ -115,7 +114,7 @@ impl Engine {
             let line_forced = line.forced;
             let target = line.target;
             if line_forced {
-                if self.fall_back(now, call, &candidates) {
+                if self.fall_back(now, call, &candidates) || self.dirty.lines.contains(&call) {
                     return;
                 }
                 continue;
@@ -139,7 +138,8 @@ impl Engine {
                     self.direct_end(now, call, agent, &candidates, reason)
                 }
             };
-            if over {
+            // In another department those who wait there already come first.
+            if over || self.dirty.lines.contains(&call) {
                 return;
             }
         }
@@ -173,7 +173,7 @@ impl Engine {
     }
 
     /// Everybody the call could ring, in the order of the strategy, and how many at once.
-    fn candidates(&self, now: Millis, line: &Line) -> (Vec<Candidate>, u32) {
+    pub(super) fn candidates(&self, now: Millis, line: &Line) -> (Vec<Candidate>, u32) {
         match line.target {
             Target::Agent(id) => (self.agent(id).map(|agent| self.direct(now, line, agent)).into_iter().collect(), 1),
             Target::Department(id) => match self.rules.departments.get(&id) {
@@ -185,7 +185,7 @@ impl Engine {
 
     fn direct(&self, now: Millis, line: &Line, agent: &Agent) -> Candidate {
         let judged = self.judge(agent, None, line.row, &agent.blocked_by());
-        let standing = self.standing(now, line, agent, &judged);
+        let standing = self.standing(now, line, agent, judged);
         let worth_waiting = matches!(standing, Standing::Blocked) && judged.letter == Letter::Waits;
         Candidate { agent: agent.id, judged, standing, worth_waiting }
     }
@@ -204,7 +204,7 @@ impl Engine {
                 self.judge_member(ready, agent, (bound.filter(|_| is_bound), row), emergency, layers)
             };
             let judged = judge(&agent.blocked_by());
-            let mut standing = self.standing(now, line, agent, &judged);
+            let mut standing = self.standing(now, line, agent, judged);
             let mut worth_waiting = matches!(standing, Standing::Blocked)
                 && agent.load != Load::Idle
                 && judge(&agent.blocked_when_idle()).rings();
@@ -234,7 +234,7 @@ impl Engine {
             found.sort_by_key(|(_, idle_since, _)| *idle_since);
         }
         found.sort_by_key(|(unbound, ..)| *unbound);
-        let slots = self.slots(line, department, found.first().map(|(.., first)| first));
+        let slots = Self::slots(line, department, found.first().map(|(.., first)| first));
         (found.into_iter().map(|(.., candidate)| candidate).collect(), slots)
     }
 
@@ -242,7 +242,7 @@ impl Engine {
     fn bound_stranger(&self, now: Millis, line: &Line, ready: &Ready, agent: &Agent, emergency: bool) -> Candidate {
         let judge = |layers: &[Verdict]| self.judge_member(ready, agent, (line.binding, Row::Queue), emergency, layers);
         let judged = judge(&agent.blocked_by());
-        let standing = self.standing(now, line, agent, &judged);
+        let standing = self.standing(now, line, agent, judged);
         let busy = matches!(standing, Standing::Blocked) && agent.load != Load::Idle;
         let worth_waiting = busy && judge(&agent.blocked_when_idle()).rings() && judged.letter == Letter::Waits;
         Candidate { agent: agent.id, judged, standing, worth_waiting }
@@ -269,11 +269,11 @@ impl Engine {
             .into_iter()
             .filter(|(applies, _)| *applies)
             .map(|(_, row)| self.judge_in(&ready.matrix, agent, row, layers));
-        better.into_iter().find(Judged::rings).unwrap_or(first)
+        better.into_iter().find(|judged| judged.rings()).unwrap_or(first)
     }
 
     /// A caller bound loosely rings their person alone first; then the department's own number ring.
-    fn slots(&self, line: &Line, department: &Department, first: Option<&Candidate>) -> u32 {
+    fn slots(line: &Line, department: &Department, first: Option<&Candidate>) -> u32 {
         let alone = line.binding.is_some_and(|binding| {
             first.is_some_and(|first| {
                 first.agent == binding.agent && matches!(first.standing, Standing::Free | Standing::Ringing(_))
@@ -282,7 +282,7 @@ impl Engine {
         if alone { 1 } else { compiled::slots(department) }
     }
 
-    fn standing(&self, now: Millis, line: &Line, agent: &Agent, judged: &Judged) -> Standing {
+    fn standing(&self, now: Millis, line: &Line, agent: &Agent, judged: Judged) -> Standing {
         if let Some(tried) = line.tried.get(&agent.id) {
             return Standing::Tried(tried.clone());
         }
@@ -322,7 +322,7 @@ impl Engine {
             let Some(index) = candidates.iter().position(|candidate| candidate.agent == *agent) else { continue };
             let why = self.why(line, candidates, index);
             let id = OfferId::new(now, self.random());
-            let offer = Offer::new(id, call, *agent, &candidates[index].judged, now, ring_ms);
+            let offer = Offer::new(id, call, *agent, candidates[index].judged, now, ring_ms);
             self.wake(offer.deadline(), Timer::Offer(id));
             self.state.offers.insert(id, offer);
             if let Some(line) = self.state.lines.get_mut(&call) {
@@ -376,7 +376,7 @@ impl Engine {
             if strategy == Some(Strategy::Simultaneous) { Reason::SkippedWaveLimit } else { Reason::NotReached };
         let members = candidates.iter().zip(1..).map(|(candidate, order)| {
             let is_chosen = chosen.contains(&candidate.agent);
-            self.member(candidate, order, is_chosen.then(|| rung(&candidate.judged)), spare)
+            self.member(candidate, order, is_chosen.then(|| rung(candidate.judged)), spare)
         });
         let decision = Decision {
             step: line.step + 1,
@@ -415,7 +415,7 @@ impl Engine {
         }
         match &candidate.standing {
             Standing::Free => describe(spare, None, None),
-            Standing::Ringing(for_ms) => describe(rung(&candidate.judged), Some(*for_ms), None),
+            Standing::Ringing(for_ms) => describe(rung(candidate.judged), Some(*for_ms), None),
             Standing::Tried(tried) => {
                 MemberDecision { cell: tried.cell.clone(), ..describe(tried.reason, tried.rang_ms, None) }
             }

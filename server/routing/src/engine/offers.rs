@@ -10,8 +10,9 @@ use crate::agent::Load;
 use crate::command::{Elapsed, EngineError, Output};
 use crate::event::Event;
 use crate::ledger;
-use crate::line::{LineState, Tried};
+use crate::line::{Line, LineState, Tried};
 use crate::matrix::{Matrix, Row};
+use crate::strategy::{Candidate, Standing};
 
 impl Engine {
     pub(super) fn confirmed(&mut self, now: Millis, id: OfferId) -> Result<(), EngineError> {
@@ -36,7 +37,7 @@ impl Engine {
         self.bind(now, call, agent);
         self.give_up_place(call);
         self.leave_queue(call);
-        let department = self.state.lines.get(&call).and_then(|line| line.department());
+        let department = self.state.lines.get(&call).and_then(Line::department);
         let wrap_up = department.and_then(|id| self.rules.department(id)).map_or(0, |it| it.wrap_up_seconds.min(300));
         if let Some(line) = self.state.lines.get_mut(&call) {
             line.state = LineState::Connected { agent, since: now, wrap_up_ms: u64::from(wrap_up) * 1_000 };
@@ -156,15 +157,13 @@ impl Engine {
         for offer in self.line_offers(call) {
             self.end_offer(now, offer, Reason::AnsweredElsewhere, Then::Answered);
         }
-        let candidate = crate::strategy::Candidate {
-            agent: id,
-            judged,
-            standing: crate::strategy::Standing::Free,
-            worth_waiting: false,
-        };
-        self.decide(now, call, &[candidate], &[id], 1, Then::Answered);
+        let taker = Candidate { agent: id, judged, standing: Standing::Free, worth_waiting: false };
+        let line = self.state.lines.get(&call).ok_or(EngineError::UnknownCall)?;
+        let others = self.candidates(now, line).0.into_iter().filter(|it| it.agent != id);
+        let candidates: Vec<_> = std::iter::once(taker).chain(others).collect();
+        self.decide(now, call, &candidates, &[id], 1, Then::Answered);
         let offer = OfferId::new(now, self.random());
-        let lease = crate::offer::Offer::new(offer, call, id, &judged, now, 0);
+        let lease = crate::offer::Offer::new(offer, call, id, judged, now, 0);
         self.state.offers.insert(offer, lease);
         self.accepted(now, offer)
     }

@@ -56,7 +56,7 @@ impl Engine {
                     judged = by_emergency;
                 }
             }
-            lines.push(line(agent, &judged, format!("{} calls", ready.department.name)));
+            lines.push(line(agent, judged, format!("{} calls", ready.department.name)));
         }
         let rest = Row::ALL.iter().filter(|row| {
             let by_department = matches!(row, Row::Queue | Row::AlwaysInclude);
@@ -65,7 +65,7 @@ impl Engine {
         let rest: Vec<_> = rest
             .map(|row| {
                 let judged = self.judge(agent, None, *row, &layers);
-                line(agent, &judged, row.words().to_owned())
+                line(agent, judged, row.words().to_owned())
             })
             .collect();
         if lines.is_empty() {
@@ -207,7 +207,7 @@ fn empty_windows(before: (&Engine, &Ready), after: (&Engine, &Ready), now: Milli
     windows
 }
 
-fn line(agent: &Agent, judged: &Judged, path: String) -> ReachLine {
+fn line(agent: &Agent, judged: Judged, path: String) -> ReachLine {
     let column = Column::of(judged.layer);
     ReachLine {
         row: judged.row.number(),
@@ -221,7 +221,7 @@ fn line(agent: &Agent, judged: &Judged, path: String) -> ReachLine {
 }
 
 /// The answer in words, to the person themselves.
-fn answer(agent: &Agent, judged: &Judged) -> String {
+fn answer(agent: &Agent, judged: Judged) -> String {
     let state = state_words(agent, judged.layer);
     match judged.letter {
         Letter::Rings if judged.layer == Verdict::Available => "yes".to_owned(),

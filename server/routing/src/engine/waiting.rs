@@ -12,7 +12,7 @@ use super::clock::Timer;
 use crate::agent::Load;
 use crate::command::{EngineError, Output};
 use crate::event::{Callback, Event, Place};
-use crate::line::{Exhausted, LineState, QueueKey};
+use crate::line::{Exhausted, Line, LineState, QueueKey};
 
 /// Assumed until calls of a department have been measured: three minutes.
 const HANDLE_MS: u64 = 180_000;
@@ -190,7 +190,7 @@ impl Engine {
         for offer in self.line_offers(call) {
             self.end_offer(now, offer, cordboard_shared::decision::Reason::CallerHungUp, Then::Callback);
         }
-        let cause = self.state.lines.get(&call).map(|line| line.cause());
+        let cause = self.state.lines.get(&call).map(Line::cause);
         let mut open = self.state.lines.get_mut(&call).map(|line| std::mem::take(&mut line.open)).unwrap_or_default();
         if let Some(last) = open.last_mut() {
             last.then = Then::Callback;

@@ -39,6 +39,8 @@ pub(super) struct Floor {
     /// Every input but Timeout, in the order fed.
     pub(super) trace: Vec<(Millis, Input)>,
     pub(super) start: Engine,
+    /// Ledger entries that have been written once.
+    pub(super) first_writings: std::cell::RefCell<BTreeSet<(CallId, u32)>>,
     calls: u64,
     seq: u64,
 }
@@ -52,7 +54,15 @@ impl Floor {
     pub(super) fn with(policy: Policy, people: &[AgentId]) -> Self {
         let engine = Engine::start(NOW, 7, Durable::default());
         let start = engine.clone();
-        let mut floor = Self { engine, seen: Vec::new(), trace: Vec::new(), start, calls: 0, seq: 0 };
+        let mut floor = Self {
+            engine,
+            seen: Vec::new(),
+            trace: Vec::new(),
+            start,
+            first_writings: std::cell::RefCell::default(),
+            calls: 0,
+            seq: 0,
+        };
         floor.policy(NOW, policy);
         for agent in people {
             floor.toggle(NOW, *agent, Toggle::On);
@@ -105,6 +115,11 @@ impl Floor {
     pub(super) fn toggle(&mut self, now: Millis, agent: AgentId, state: Toggle) -> Vec<Output> {
         let rev = self.seq + 1;
         self.set(now, agent, |facts| *facts = self::facts(now, state, rev))
+    }
+
+    /// Changes the toggle and leaves the other facts.
+    pub(super) fn toggle_only(&mut self, now: Millis, agent: AgentId, state: Toggle) -> Vec<Output> {
+        self.set(now, agent, |it| it.toggle = self::facts(now, state, 0).toggle)
     }
 
     /// Changes a person's facts.
