@@ -92,6 +92,13 @@ pub(crate) async fn change_fact(agent: AgentId, intent: &Intent, device: &str) -
     answer.read()
 }
 
+/// A change of somebody's slots, whose answer is the slots.
+pub(crate) async fn change_slots(agent: AgentId, intent: &Intent, device: &str) -> Result<(), ApiError> {
+    let (method, place, body) = facts::request(&intent.change);
+    let headers = [("idempotency-key", intent.key.clone()), (INTENT_HEADER, format!("{};{device}", intent.n))];
+    ask(method.into(), &format!("/core/agents/{agent}/{place}"), &headers, body).await.map(|_| ())
+}
+
 /// `GET /core/agents/{UUID}/reach`
 pub(crate) async fn reach(agent: AgentId) -> Result<ReachView, ApiError> {
     get(&format!("/core/agents/{agent}/reach")).await
@@ -127,6 +134,13 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The body as a list, alone or as a member.
+    pub(crate) fn list<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, ApiError> {
+        decode::list_in(&self.text, name).map_err(|_| ApiError::Unreadable(self.status))
+    }
+}
+
 impl From<facts::Method> for Method {
     fn from(method: facts::Method) -> Self {
         match method {
@@ -140,6 +154,13 @@ impl From<facts::Method> for Method {
 /// Reads a resource.
 pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, ApiError> {
     ask(Method::GET, path, &[], None).await?.read()
+}
+
+/// Sends a shared type and reads another.
+pub(crate) async fn post<B: serde::Serialize, T: DeserializeOwned>(path: &str, body: &B) -> Result<T, ApiError> {
+    let body = serde_json::to_string(body).unwrap_or_default();
+    let key = [("idempotency-key", crate::browser::uuid())];
+    ask(Method::POST, path, &key, Some(body)).await?.read()
 }
 
 /// Any request. The body is JSON already.

@@ -39,6 +39,11 @@ pub(crate) fn long_day(at: Millis, zone: &str) -> String {
     format(at, zone, &[("weekday", "long"), ("day", "numeric"), ("month", "long"), ("year", "numeric")])
 }
 
+/// `Sat 21 Nov`
+pub(crate) fn weekday(at: Millis, zone: &str) -> String {
+    format(at, zone, &[("weekday", "short"), ("day", "numeric"), ("month", "short")])
+}
+
 /// `14:02` today, `20 Nov, 14:02` on another day.
 pub(crate) fn time_or_day(at: Millis, now: Millis, zone: &str) -> String {
     let (that_day, today) = (day(at, zone), day(now, zone));
@@ -52,6 +57,37 @@ pub(crate) fn start_of_day(now: Millis, zone: &str) -> Millis {
     let mut next = || parts.next().unwrap_or(0);
     let seconds = next() % 24 * 3_600 + next() * 60 + next();
     now - (seconds * 1_000 + now.0.rem_euclid(1_000).unsigned_abs())
+}
+
+/// `2026-11-21T14:02`, as fields for date and time hold it.
+pub(crate) fn field(at: Millis, zone: &str) -> String {
+    let text = format(
+        at,
+        zone,
+        &[("year", "numeric"), ("month", "2-digit"), ("day", "2-digit"), ("hour", "2-digit"), ("minute", "2-digit")],
+    );
+    let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
+    match parts[..] {
+        [day, month, year, hour, minute] => format!("{year}-{month}-{day}T{hour}:{minute}"),
+        _ => String::new(),
+    }
+}
+
+/// The instant a field for date and time names in a zone. An hour that a zone skips is the one after it.
+pub(crate) fn of_field(text: &str, zone: &str) -> Option<Millis> {
+    let wanted = wall(text)?;
+    // The zone's distance is not known before the instant is: the second look is right but in a skipped hour.
+    let mut at = Millis(wanted);
+    for _ in 0..2 {
+        at = Millis(at.0 + wanted - wall(&field(at, zone))?);
+    }
+    Some(at)
+}
+
+/// A wall clock as if it were UTC, in milliseconds.
+fn wall(text: &str) -> Option<i64> {
+    let at = Date::parse(&format!("{text}:00Z"));
+    at.is_finite().then(|| millis(at).0)
 }
 
 fn format(at: Millis, zone: &str, parts: &[(&str, &str)]) -> String {

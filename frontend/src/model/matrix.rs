@@ -2,22 +2,22 @@
 
 /// The call paths, row 1 first.
 pub const ROWS: [&str; 17] = [
-    "Queue, department or campaign call",
-    "Ring group with Always include",
-    "Sticky agent, strict",
-    "Sticky agent, loose",
-    "Extension node of a flow",
+    "Department calls",
+    "Department calls, always included",
+    "Callers bound to this person, strict",
+    "Callers bound to this person, loose",
+    "Call flow to this extension",
     "Direct extension",
-    "Call from a colleague",
-    "Blind transfer",
-    "Warm transfer",
-    "Callback to the person",
+    "Calls from colleagues",
+    "Blind transfers",
+    "Warm transfers",
+    "Scheduled callbacks",
     "Emergency route",
-    "Pickup of a ringing call",
+    "Pickup at this person's phone",
     "Taking a waiting call",
-    "Own call, agent's leg",
-    "Outbound call",
-    "Voicemail delivery",
+    "Own calls by click",
+    "Outbound calls",
+    "Voicemail messages",
     "Personal calls to the SIM",
 ];
 
@@ -38,7 +38,7 @@ pub fn row(number: u8) -> &'static str {
     usize::from(number).checked_sub(1).and_then(|index| ROWS.get(index)).copied().unwrap_or("Another path")
 }
 
-/// `Queue, department or campaign call × Away`, for the cell `1/away`.
+/// `Department calls × Away`, for the cell `1/away`.
 pub fn cell(name: &str) -> Option<String> {
     let (number, column) = name.split_once('/')?;
     let word = column_word(column);
@@ -59,17 +59,15 @@ pub fn column_word(name: &str) -> &str {
 /// What a letter means.
 pub fn letter(letter: char) -> &'static str {
     match letter {
-        'R' => "rings",
+        'R' => "rings, or is allowed",
         'S' => "skipped, the next one is tried",
         'V' => "voicemail, else busy",
         'F' => "the sticky fallback",
         'X' => "refused, with the reason",
         'H' => "onto the follow-up list",
         'W' => "waits until free",
-        'A' => "allowed",
         'N' => "not allowed",
         'P' => "by phone only",
-        'Y' => "yes",
         'U' => "untouched",
         _ => "as the rule says",
     }
@@ -97,7 +95,7 @@ mod tests {
     #[test]
     fn a_cell_reads_as_path_and_state() {
         assert_eq!(cell("6/away").as_deref(), Some("Direct extension × Away"));
-        assert_eq!(cell("1/on_call").as_deref(), Some("Queue, department or campaign call × On a call"));
+        assert_eq!(cell("1/on_call").as_deref(), Some("Department calls × On a call"));
         assert_eq!(cell("99/away").as_deref(), Some("Another path × Away"));
         assert_eq!(cell("nonsense"), None);
     }

@@ -267,7 +267,7 @@ mod tests {
         let step = &steps(&[waves], &support)[0];
         assert_eq!(step.title, "Support, several at once, up to 5 ring");
         assert_eq!(step.basis, "Rules 12, state 1.0.88");
-        assert_eq!(step.lines[0].cell.as_deref(), Some("Queue, department or campaign call × Away"));
+        assert_eq!(step.lines[0].cell.as_deref(), Some("Department calls × Away"));
 
         let mut blocked = decision(Vec::new());
         blocked.refused = Some(Reason::BlockedCaller);
