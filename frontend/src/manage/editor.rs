@@ -20,7 +20,7 @@ const CHECK_AFTER_MS: u32 = 350;
 /// The policy as it is saved, and as it would be.
 #[derive(Clone, Copy)]
 pub(crate) struct Editor {
-    panel: Panel,
+    panel: StoredValue<Panel>,
     /// As the server has it; none until it is read.
     pub(crate) saved: RwSignal<Option<Policy>>,
     /// As it would be.
@@ -41,7 +41,7 @@ pub(crate) struct Editor {
 impl Editor {
     pub(crate) fn new(panel: Panel) -> Self {
         Self {
-            panel,
+            panel: StoredValue::new(panel),
             saved: RwSignal::new(None),
             draft: RwSignal::new(Policy::default()),
             findings: RwSignal::new(Vec::new()),
@@ -157,7 +157,7 @@ impl Editor {
                         }
                         Err(error) => self.problem.set(Some(error.sentence())),
                     }
-                    self.panel.tell("The routing policy is saved and in force.");
+                    self.panel.get_value().tell("The routing policy is saved and in force.");
                 }
                 Err(error) => self.refused(&error).await,
             }
@@ -178,7 +178,7 @@ impl Editor {
             }
         }
         let sentence = format!("Nothing was saved. {}", error.sentence());
-        self.panel.alert(sentence.clone());
+        self.panel.get_value().alert(sentence.clone());
         self.problem.set(Some(sentence));
     }
 

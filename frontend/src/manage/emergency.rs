@@ -53,7 +53,7 @@ pub(crate) fn Emergency() -> impl IntoView {
         Some(Ok(routes)) => {
             let now = panel.exactly_now();
             let rows: Vec<_> =
-                routes.into_iter().filter(|route| route.ends > now).map(|route| row(panel, route, stop)).collect();
+                routes.into_iter().filter(|route| route.ends > now).map(|route| row(panel, &route, stop)).collect();
             if rows.is_empty() {
                 view! { <p class="empty">"No emergency route runs."</p> }.into_any()
             } else {
@@ -74,7 +74,7 @@ pub(crate) fn Emergency() -> impl IntoView {
     }
 }
 
-fn row(panel: Panel, route: EmergencyRoute, stop: impl Fn(EmergencyId) + 'static) -> impl IntoView {
+fn row(panel: Panel, route: &EmergencyRoute, stop: impl Fn(EmergencyId) + 'static) -> AnyView {
     let id = route.id;
     let departments = if route.departments.is_empty() {
         "all departments".to_owned()
@@ -92,7 +92,8 @@ fn row(panel: Panel, route: EmergencyRoute, stop: impl Fn(EmergencyId) + 'static
             </div>
             <button type="button" class="btn btn-sm" aria-label=format!("Stop {}", route.name) on:click=move |_| stop(id)>"Stop"</button>
         </li>
-    }
+   }
+    .into_any()
 }
 
 #[component]

@@ -36,7 +36,7 @@ fn change(panel: Panel, id: AgentId, change: FactChange, outcome: Outcome) {
             // The answer to slots is the slots.
             api::change_slots(id, &intent, &panel.shells().device)
                 .await
-                .map(|_| format!("The slots of {name} are set."))
+                .map(|()| format!("The slots of {name} are set."))
         } else {
             api::change_fact(id, &intent, &panel.shells().device).await.map(|presence| {
                 let word = presence.effective.verdict.word();

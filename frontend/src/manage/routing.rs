@@ -128,15 +128,14 @@ pub(crate) fn SaveBar() -> impl IntoView {
 #[component]
 fn Unplaced() -> impl IntoView {
     let editor: Editor = expect_context();
-    let elsewhere = move || {
+    move || {
         let findings = editor.findings.get();
         findings
             .into_iter()
             .filter(|finding| !finding.pointer.starts_with("/departments/"))
             .map(|finding| view! { <p class="tone-warn">{finding.text}</p> })
             .collect_view()
-    };
-    elsewhere
+    }
 }
 
 /// Somebody else has saved meanwhile.

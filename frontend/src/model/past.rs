@@ -6,6 +6,9 @@ use cordboard_shared::api::availability::FactsChange;
 
 use super::notice;
 
+/// A fact in words.
+type Words = fn(&AgentFacts, &dyn Fn(Millis) -> String) -> String;
+
 /// `Call Availability: Away (Lunch, until 14:30) → Available`, one line per changed fact.
 pub fn lines(change: &FactsChange, clock: &dyn Fn(Millis) -> String) -> Vec<String> {
     let before = change.before.as_deref();
@@ -13,7 +16,7 @@ pub fn lines(change: &FactsChange, clock: &dyn Fn(Millis) -> String) -> Vec<Stri
         .changed
         .iter()
         .map(|fact| {
-            let (name, of): (&str, fn(&AgentFacts, &dyn Fn(Millis) -> String) -> String) = match fact.as_str() {
+            let (name, of): (&str, Words) = match fact.as_str() {
                 "toggle" => ("Call Availability", toggle),
                 "pause" => ("Pause", |facts, clock| block(facts.pause.as_ref(), "paused", clock)),
                 "dnd" => ("Do Not Disturb", |facts, clock| block(facts.dnd.as_ref(), "on", clock)),

@@ -99,14 +99,11 @@ pub fn crosses_midnight(slot: &Slot) -> bool {
 
 /// Puts a day in or takes it out; days stay in the week's order.
 pub fn toggle_day(slot: &mut Slot, day: Day) {
-    match slot.days.iter().position(|known| *known == day) {
-        Some(place) => {
-            slot.days.remove(place);
-        }
-        None => {
-            slot.days.push(day);
-            slot.days.sort_unstable();
-        }
+    if slot.days.contains(&day) {
+        slot.days.retain(|known| *known != day);
+    } else {
+        slot.days.push(day);
+        slot.days.sort_unstable();
     }
 }
 
