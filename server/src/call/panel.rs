@@ -46,11 +46,11 @@ impl CallCenter {
                 Ok(json!({}))
             }
             ClientMessage::Answer { offer } => {
-                self.route(now, Routing::Active(agent));
+                self.person_active(now, socket);
                 self.answer(now, socket, agent, offer)
             }
             ClientMessage::Decline { offer } => {
-                self.route(now, Routing::Active(agent));
+                self.person_active(now, socket);
                 self.decline(now, agent, offer)
             }
             ClientMessage::Hold { call } => self.hold(agent, call),
@@ -65,10 +65,13 @@ impl CallCenter {
             ClientMessage::WrapUpDone {} => self.wrap_up(now, Routing::WrapUpDone(agent)),
             ClientMessage::WrapUpExtend {} => self.wrap_up(now, Routing::WrapUpExtend(agent)),
             ClientMessage::Activity {} => {
-                self.route(now, Routing::Active(agent));
+                self.person_active(now, socket);
                 Ok(json!({}))
             }
-            ClientMessage::CallbackDone { call } => self.callback_dealt_with(now, agent, call),
+            ClientMessage::CallbackDone { call } => {
+                self.person_active(now, socket);
+                self.callback_dealt_with(now, agent, call)
+            }
             ClientMessage::Note { call, text } => self.note(now, agent, call, text),
         };
         self.push(Effect::Reply { to: reply, result });
@@ -93,11 +96,13 @@ impl CallCenter {
 
     fn ring_confirmed(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
         self.own_offer(agent, offer)?;
+        if self.offers.get(&offer).is_some_and(|ringing| ringing.confirmed) {
+            return Ok(json!({}));
+        }
         self.try_route(now, Routing::OfferConfirmed(offer)).map_err(engine_problem)?;
-        if let Some(ringing) = self.offers.get_mut(&offer)
-            && !std::mem::replace(&mut ringing.confirmed, true)
-        {
+        if let Some(ringing) = self.offers.get_mut(&offer) {
             // The full ring time begins with the confirmation, and the wait has grown until then.
+            ringing.confirmed = true;
             ringing.ring.waited_ms += now.since(ringing.since);
             ringing.since = now;
         }

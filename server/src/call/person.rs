@@ -1,6 +1,7 @@
 //! What people ask for about themselves, and what time does to them.
 
 use cordboard_routing::{Elapsed, Input as Routing};
+use cordboard_shared::agent::Toggle;
 use cordboard_shared::event::ServerMessage;
 use cordboard_shared::id::{AgentId, CallId};
 use cordboard_shared::policy::Settings;
@@ -31,7 +32,8 @@ impl CallCenter {
     /// Time has changed a verdict: the account writes it down, and the person is told where it was not their doing.
     pub(super) fn elapsed(&mut self, agent: AgentId, what: Elapsed) {
         self.push(Effect::Elapsed(agent, what));
-        if let Some(reason) = away_reason(what, &self.engine.policy().settings) {
+        let was_on = self.engine.presence(agent).is_some_and(|it| it.state == Toggle::On);
+        if was_on && let Some(reason) = away_reason(what, &self.engine.policy().settings) {
             self.tell_agent(agent, ServerMessage::AwaySet { reason });
         }
         match what {
@@ -60,7 +62,6 @@ impl CallCenter {
         if !theirs {
             return Err(Problem::new(ProblemCode::NotFound, "There is no such callback, or it is not yours."));
         }
-        self.route(now, Routing::Active(agent));
         self.callback_done(now, call)
     }
 

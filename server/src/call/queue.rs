@@ -58,7 +58,9 @@ impl CallCenter {
         }
         let departments: Vec<_> = self.directory.departments.iter().map(|it| it.id).collect();
         self.queues.retain(|id, _| departments.contains(id));
-        departments.into_iter().for_each(|id| self.queue_changed(id));
+        for department in departments {
+            self.queue_changed(department);
+        }
     }
 
     pub(super) fn next_queue_news(&self) -> Option<Millis> {

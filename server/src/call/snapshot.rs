@@ -14,7 +14,12 @@ pub(super) struct Socket {
     pub(super) agent: AgentId,
     pub(super) session: SessionId,
     can_ring: bool,
+    /// When the engine last heard that the person does something here.
+    active_at: Option<Millis>,
 }
+
+/// Activity is told to the engine at most so often, in milliseconds: it counts in minutes.
+const ACTIVE_EVERY_MS: u64 = 10_000;
 
 impl CallCenter {
     pub(super) fn socket_opened(
@@ -25,7 +30,7 @@ impl CallCenter {
         session: SessionId,
         _hello: &Hello,
     ) {
-        self.sockets.insert(socket, Socket { agent, session, can_ring: false });
+        self.sockets.insert(socket, Socket { agent, session, can_ring: false, active_at: None });
         self.route(now, Routing::PanelOpened(agent));
         if let Some(snapshot) = self.snapshot(now, agent) {
             let message = Box::new(ServerMessage::Snapshot(Box::new(snapshot)));
@@ -49,6 +54,17 @@ impl CallCenter {
             }
             self.show(id);
         }
+    }
+
+    /// The person has done something in this tab.
+    pub(super) fn person_active(&mut self, now: Millis, socket: SocketId) {
+        let Some(known) = self.sockets.get_mut(&socket) else { return };
+        if known.active_at.is_some_and(|at| now.since(at) < ACTIVE_EVERY_MS) {
+            return;
+        }
+        known.active_at = Some(now);
+        let agent = known.agent;
+        self.route(now, Routing::Active(agent));
     }
 
     pub(super) fn device_changed(&mut self, now: Millis, socket: SocketId, state: &DeviceState) {

@@ -12,15 +12,34 @@ const EVENTS: usize = 300;
 
 #[test]
 fn a_traced_day_gives_the_same_decisions_again() {
-    let mut decisions = 0;
+    let mut all = Vec::new();
     for seed in 0..DAYS {
         let floor = Day::new(seed).run();
         let lived = saved(&floor);
-        decisions += lived.len();
         assert_eq!(replayed(&floor), lived, "seed {seed}");
         check(&floor, seed);
+        all.extend(lived);
     }
-    assert!(decisions > 2_000, "{decisions} decisions are too few to prove anything");
+    assert!(all.len() > 2_000, "{} decisions are too few to prove anything", all.len());
+    for reason in [
+        "answered",
+        "answered_elsewhere",
+        "caller_hung_up",
+        "declined",
+        "declined_by_status",
+        "device_did_not_confirm",
+        "missed_no_answer",
+        "no_line_free",
+        "not_reachable",
+        "skipped_after_call_work",
+        "skipped_away",
+        "skipped_no_device",
+        "skipped_on_call",
+        "skipped_wave_limit",
+    ] {
+        let quoted = format!("\"{reason}\"");
+        assert!(all.iter().any(|decision| decision.contains(&quoted)), "no day has {reason}");
+    }
 }
 
 /// Each version of each ledger entry, as it went to the disk.

@@ -42,6 +42,22 @@ fn place_and_wait_are_spoken_over_the_music_and_again_later() {
 }
 
 #[test]
+fn a_caller_who_was_cut_off_takes_the_old_place_up_again() {
+    let mut floor = asha_is_busy(false);
+    let first = call_from(&mut floor, "+442079460151");
+    let second = call_from(&mut floor, "+442079460152");
+    floor.feed(Input::Sip(SipEvent::Ended { dialog: first.dialog, cause: EndCause::Gone }));
+    floor.pass(60_000);
+    assert_eq!(floor.spoken(second.leg)[1], "1");
+
+    let again = call_from(&mut floor, "+442079460151");
+
+    assert_eq!(floor.spoken(again.leg)[1], "1");
+    floor.pass(30_000);
+    assert_eq!(floor.spoken(second.leg)[1], "1", "no caller is ever told a higher place");
+}
+
+#[test]
 fn a_ring_ends_an_announcement_at_once() {
     let mut floor = asha_is_busy(false);
     let call = call_from(&mut floor, "+442079460151");
