@@ -19,7 +19,8 @@ pub(crate) fn IncomingCard() -> impl IntoView {
         Memo::new(move |_| panel.phone.with(|phone| phone.incoming().and_then(|known| known.problem.clone())));
     let times =
         Memo::new(move |_| panel.phone.with(|phone| phone.incoming().map(|known| (known.began_at, known.ends_at))));
-    let left = move || times.get().map_or(0, |(_, ends)| ends.since(panel.now.get()));
+    // The clock of the page ticks once a second and may be behind the ring: no more is left than there was.
+    let left = move || times.get().map_or(0, |(began, ends)| ends.since(panel.now.get().max(began)));
     let total = move || times.get().map_or(1, |(began, ends)| ends.since(began).max(1));
 
     move || {
