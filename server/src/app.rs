@@ -4,12 +4,17 @@ mod account;
 mod facts;
 mod handle;
 mod journal;
+mod log;
+mod policy;
 mod replay;
+mod simulate;
 mod start;
 
 pub use handle::{
     AppHandle, Attached, Counts, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, PresenceWrite, SocketId,
 };
+pub use log::read_event;
+pub use policy::findings as policy_findings;
 pub use start::{RunningApp, Telephony, start};
 
 pub use crate::directory::Directory;

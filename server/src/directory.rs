@@ -145,6 +145,18 @@ impl Directory {
         })
     }
 
+    /// Whether this person may see a call of this department and this person: their own, those of departments they work
+    /// in or manage and of people they may see as staff, or every one as owner or admin. One that has neither yet may go
+    /// to anybody's department: all staff see it.
+    pub fn may_see_call(&self, viewer: AgentId, department: Option<DepartmentId>, agent: Option<AgentId>) -> bool {
+        Some(viewer) == agent
+            || self.agents.get(&viewer).is_some_and(|it| it.role.is_admin())
+            || department.is_some_and(|department| self.works_in(viewer, department))
+            || (department.is_none()
+                && self.is_staff(viewer)
+                && agent.is_none_or(|agent| self.may_see(viewer, agent)))
+    }
+
     /// Whether this person may see the other one's presence: themselves, colleagues of a department and of those they
     /// manage, or everybody as owner or admin.
     pub fn may_see(&self, agent: AgentId, other: AgentId) -> bool {

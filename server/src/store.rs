@@ -6,26 +6,33 @@
 mod account;
 mod call;
 mod commit;
+mod decision;
+mod event;
 mod idempotency;
 mod meta;
 mod open;
 mod outbox;
 mod recording;
 mod sign_in;
+mod snapshot;
+mod trace;
 
 use std::path::PathBuf;
 
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallView, RecordingKind};
 use cordboard_shared::decision::Decision;
-use cordboard_shared::id::{AccountId, AgentId, CallId, RecordingId};
+use cordboard_shared::id::{AccountId, CallId, RecordingId};
 use sqlx::SqlitePool;
 
 pub use account::{NewAccount, NewPerson, SipUser};
 pub use call::{CallCursor, CallFilter, ParseCursorError};
+pub use event::{EVENT_FORMAT, EventRow, Historic};
 pub use idempotency::{KeptAnswer, KeyRow};
 pub use outbox::{DueMessage, Sent};
 pub use sign_in::{Credential, SessionRow, TokenRow};
+pub use snapshot::{SNAPSHOT_FORMAT, SnapshotRow};
+pub use trace::{CHECKPOINT_FORMAT, CheckpointRow, TraceRow, Traced};
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,8 +74,8 @@ pub enum StoreError {
     /// The record names an account, person or session that does not exist.
     #[error("the record names something that does not exist")]
     Unknown(#[source] sqlx::Error),
-    /// A batch with calls, decisions or recordings that names no account.
-    #[error("a batch with calls, decisions or recordings must name its account")]
+    /// A batch with more than events that names no account.
+    #[error("a batch with more than events must name its account")]
     NoAccount,
     /// The database does not answer: locked, full or broken. Nothing of the batch was stored.
     #[error("the database does not answer")]
@@ -105,7 +112,7 @@ impl From<sqlx::Error> for StoreError {
 /// One durable unit: all of it is on disk, or nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Whose calls, decisions and recordings; not needed for events alone.
+    /// Whose calls, decisions, recordings, trace and snapshot; not needed for events alone.
     pub account: AccountId,
     /// Appended to the log; a sequence number that exists fails the whole batch.
     pub events: Vec<EventRow>,
@@ -115,23 +122,14 @@ pub struct Batch {
     pub decisions: Vec<(CallId, Decision)>,
     /// Inserted or replaced by id.
     pub recordings: Vec<RecordingRow>,
+    /// What the engine was fed; lost by a crash only together with what followed from it.
+    pub trace: Vec<TraceRow>,
+    /// The engine whole, as a start for replays.
+    pub checkpoint: Option<CheckpointRow>,
+    /// The lasting state, so that a start need not fold the whole log. Replaces an older one.
+    pub snapshot: Option<SnapshotRow>,
     /// Last sign of life: what a call that a crash cut short gets as its end.
     pub alive_at: Option<Millis>,
-}
-
-/// One event of an account's log.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EventRow {
-    /// Whose log.
-    pub account: AccountId,
-    /// Place in it, from 1.
-    pub seq: u64,
-    /// When.
-    pub at: Millis,
-    /// The person it is about.
-    pub agent: Option<AgentId>,
-    /// What happened, as the engine writes it.
-    pub body: serde_json::Value,
 }
 
 /// A closed recording.
@@ -168,6 +166,11 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 /// The value of a column's word.
 fn from_word<T: serde::de::DeserializeOwned>(word: String, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_value(serde_json::Value::String(word)).map_err(StoreError::corrupt(what))
+}
+
+/// An id as `unhex` reads it in a statement.
+fn hex(id: uuid::Uuid) -> String {
+    id.simple().to_string()
 }
 
 /// A number that is stored as SQLite's signed integer.

@@ -81,6 +81,8 @@ impl Stage {
             allowed_origins: Vec::new(),
             limits: Limits::default(),
             log_format: LogFormat::Human,
+            public_url: None,
+            sms: None,
         })
         .await
         .unwrap();

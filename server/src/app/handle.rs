@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cordboard_shared::agent::{Actor, Intent, Presence, Source};
-use cordboard_shared::api::availability::{BatchAnswer, FactChange, MatrixCell, ReachView};
+use cordboard_shared::api::availability::{BatchAnswer, BatchResult, FactChange, MatrixCell, ReachView};
 use cordboard_shared::api::presence::{PresenceChange, PresenceWritten};
 use cordboard_shared::api::routing::{
     CallbackView, LineView, ReplayAnswer, ReplayRequest, SimulateAnswer, SimulateRequest,
@@ -144,7 +144,8 @@ pub(super) enum Request {
     Presence { agent: AgentId, reply: Reply<Option<(Presence, u64)>> },
     Presences { reply: Reply<(FeedPosition, Vec<Presence>)> },
     ChangeFact { write: Box<FactWrite>, reply: Reply<Result<PresenceWritten, Problem>> },
-    Batch { writes: Vec<FactWrite>, dry_run: bool, reply: Reply<Result<BatchAnswer, Problem>> },
+    Preview { writes: Vec<FactWrite>, reply: Reply<Result<BatchAnswer, Problem>> },
+    Batch { writes: Vec<FactWrite>, reply: Reply<Vec<BatchResult>> },
     EditPolicy { edit: PolicyEdit, expected: Option<u64>, reply: Reply<Result<Arc<Policy>, Problem>> },
     Reach { agent: AgentId, reply: Reply<Option<ReachView>> },
     Matrix { reply: Reply<Vec<MatrixCell>> },
@@ -195,7 +196,13 @@ impl AppHandle {
     /// Changes facts of several people in this order, nobody else's change between them; each has its own result.
     /// A dry run tells what would happen and changes nothing.
     pub async fn batch(&self, writes: Vec<FactWrite>, dry_run: bool) -> Result<BatchAnswer, Problem> {
-        self.ask(|reply| Request::Batch { writes, dry_run, reply }).await?
+        let asked = writes.clone();
+        let preview = self.ask(|reply| Request::Preview { writes: asked, reply }).await??;
+        if dry_run {
+            return Ok(preview);
+        }
+        let results = self.ask(|reply| Request::Batch { writes, reply }).await?;
+        Ok(BatchAnswer { dry_run: false, results, ..preview })
     }
 
     /// Changes the policy, if it is at the expected version. Findings that are errors refuse it (422, `findings`); the

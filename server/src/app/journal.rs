@@ -1,7 +1,11 @@
 //! The way to the disk: one ordered queue, batched by the time one commit takes.
+//!
+//! Gives the entries of the log their numbers. An entry that was refused leaves no gap: the numbers of those that stay
+//! are given anew.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use cordboard_routing::{Event, Input as Routing};
 use cordboard_shared::Millis;
 use cordboard_shared::call::CallView;
 use cordboard_shared::decision::Decision;
@@ -10,7 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::store::{Batch, EventRow, RecordingRow, Store, StoreError};
+use super::log;
+use crate::clock::{Clock, SystemClock};
+use crate::store::{
+    Batch, CheckpointRow, EventRow, RecordingRow, SnapshotRow, Store, StoreError, TraceRow, Traced,
+};
 
 /// Most entries of one commit.
 const BATCH: usize = 512;
@@ -20,43 +28,94 @@ const BACKLOG: usize = 16_384;
 const RETRY: Duration = Duration::from_millis(250);
 /// Tries at the end, before what could not be written is given up.
 const LAST_TRIES: u32 = 4;
+/// How long inputs of the engine may wait for company. Whatever follows from them takes them along at once.
+const TRACE_WAIT: Duration = Duration::from_millis(250);
+/// How long inputs of the engine are kept, in milliseconds.
+const TRACE_KEPT_MS: u64 = 30 * 24 * 3_600_000;
+/// Time between two looks for inputs to forget, while there is nothing else to do.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// Inputs forgotten in one commit.
+const FORGET_AT_ONCE: u32 = 2_000;
 
 /// Something to be put on disk.
 #[derive(Debug)]
 pub(super) enum Entry {
-    /// A fact, decided in this generation; its commit is reported.
-    Event(EventRow, u64),
+    /// An entry of the log.
+    Event {
+        /// What it says.
+        event: Box<Event>,
+        /// When.
+        at: Millis,
+        /// Decided in this generation: its commit is reported, and its failure too. None is what the engine already
+        /// obeys: kept until it is written.
+        generation: Option<u64>,
+    },
     /// A version of a call.
     Call(Box<CallView>),
     /// A version of a ledger entry.
     Decision(CallId, Box<Decision>),
     /// A recording.
     Recording(Box<RecordingRow>),
+    /// An input of the engine.
+    Trace {
+        /// Which run.
+        run: u64,
+        /// Place in it.
+        n: u64,
+        /// When.
+        at: Millis,
+        /// What.
+        input: Box<Routing>,
+    },
+    /// The engine whole.
+    Checkpoint(Box<CheckpointRow>),
+    /// The lasting state.
+    Snapshot(Box<SnapshotRow>),
     /// A sign of life.
     Alive(Millis),
 }
 
-/// What became of facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What became of entries of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// Every fact up to this number is on disk.
-    UpTo(u64),
-    /// The facts from this number on are not, and will not be: all that were decided before this report are dropped,
-    /// and the generation rises by one.
-    Failed(u64),
+    /// On disk.
+    Committed {
+        /// Numbers of those that were to be reported, in their order.
+        decided: Vec<u64>,
+        /// Number of the last of all.
+        last: u64,
+    },
+    /// Those to be reported are not on disk, and will not be: all that were decided before this report are dropped, and
+    /// the generation rises by one.
+    Failed,
+    /// Inputs of the engine were lost: no replay can go past them.
+    TraceLost,
 }
 
-/// Opens the queue. Facts are reported on the second channel in their order.
+/// Opens the queue after the last entry of the log. What becomes of entries is told on the second channel.
 ///
 /// The task ends when the queue is closed and everything in it is written.
 pub(super) fn open(
     store: Store,
     account: AccountId,
+    last: u64,
 ) -> (mpsc::Sender<Entry>, mpsc::UnboundedReceiver<Written>, JoinHandle<()>) {
     let (entries, queue) = mpsc::channel(BACKLOG);
     let (written, reports) = mpsc::unbounded_channel();
-    let batch = Batch { account, ..Batch::default() };
-    let journal = Journal { store, written, batch, generation: 0, failures: 0 };
+    let journal = Journal {
+        store,
+        written,
+        account,
+        last,
+        events: Vec::new(),
+        reported: Vec::new(),
+        trace: Vec::new(),
+        traced_at: Instant::now(),
+        batch: Batch { account, ..Batch::default() },
+        generation: 0,
+        failures: 0,
+        forgot_at: Instant::now(),
+    };
     let task = tokio::spawn(journal.run(queue));
     (entries, reports, task)
 }
@@ -64,31 +123,48 @@ pub(super) fn open(
 struct Journal {
     store: Store,
     written: mpsc::UnboundedSender<Written>,
-    /// What is to be written next. After a failure it keeps the records: nobody would repeat them. Facts are tried once,
-    /// since their callers are told.
+    account: AccountId,
+    /// Number of the last entry on disk.
+    last: u64,
+    /// Entries of the log to be written.
+    events: Vec<EventRow>,
+    /// Whether each of them is reported.
+    reported: Vec<bool>,
+    /// Inputs of the engine to be written.
+    trace: Vec<TraceRow>,
+    /// When the first of them came.
+    traced_at: Instant,
+    /// What else is to be written next. After a failure it keeps the records: nobody would repeat them. What is
+    /// reported is tried once, since its callers are told.
     batch: Batch,
     generation: u64,
     failures: u32,
+    forgot_at: Instant,
 }
 
 impl Journal {
     async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
         let mut entries = Vec::with_capacity(BATCH);
         loop {
-            let received = if self.failures == 0 {
-                Some(queue.recv_many(&mut entries, BATCH).await)
-            } else {
-                timeout(RETRY, queue.recv_many(&mut entries, BATCH)).await.ok()
+            let received = match self.patience() {
+                None => Some(queue.recv_many(&mut entries, BATCH).await),
+                Some(patience) => timeout(patience, queue.recv_many(&mut entries, BATCH)).await.ok(),
             };
             let closed = received == Some(0);
             for entry in entries.drain(..) {
                 self.add(entry);
             }
-            self.write().await;
+            if !self.write(closed).await {
+                return;
+            }
+            if received.is_none() && self.failures == 0 {
+                self.forget().await;
+            }
             if closed && (self.failures == 0 || self.failures > LAST_TRIES) {
                 if self.failures > 0 {
                     tracing::error!(
                         calls = self.batch.calls.len(),
+                        events = self.events.len(),
                         "records are given up: the database did not answer"
                     );
                 }
@@ -100,47 +176,120 @@ impl Journal {
         }
     }
 
+    /// How long to wait for something new before there is something to do anyway.
+    fn patience(&self) -> Option<Duration> {
+        if self.failures > 0 {
+            Some(RETRY)
+        } else if !self.trace.is_empty() {
+            Some(TRACE_WAIT.saturating_sub(self.traced_at.elapsed()))
+        } else {
+            Some(FORGET_EVERY.saturating_sub(self.forgot_at.elapsed()))
+        }
+    }
+
     fn add(&mut self, entry: Entry) {
         let batch = &mut self.batch;
         match entry {
-            Entry::Event(row, decided) if decided == self.generation => batch.events.push(row),
             // Decided on facts that never reached the disk; its caller has been told.
-            Entry::Event(..) => {}
+            Entry::Event { generation: Some(decided), .. } if decided != self.generation => {}
+            Entry::Event { event, at, generation } => match log::row(self.account, at, &event) {
+                Ok(row) => {
+                    self.events.push(row);
+                    self.reported.push(generation.is_some());
+                }
+                Err(error) => tracing::error!(%error, "an entry of the log cannot be written as JSON"),
+            },
             Entry::Call(call) => batch.calls.push(*call),
             Entry::Decision(call, decision) => batch.decisions.push((call, *decision)),
             Entry::Recording(row) => batch.recordings.push(*row),
+            Entry::Trace { run, n, at, input } => self.add_trace(run, n, at, &input),
+            Entry::Checkpoint(row) => batch.checkpoint = Some(*row),
+            Entry::Snapshot(row) => batch.snapshot = Some(*row),
             Entry::Alive(at) => batch.alive_at = Some(at),
         }
+        let batch = &mut self.batch;
         let records = batch.calls.len() + batch.decisions.len() + batch.recordings.len();
         if records > 2 * BACKLOG {
             tracing::error!("records are lost: the database has not answered for too long");
             batch.calls.drain(..batch.calls.len() / 2);
             batch.decisions.drain(..batch.decisions.len() / 2);
         }
+        if self.trace.len() > 2 * BACKLOG {
+            self.trace.clear();
+            let _ = self.written.send(Written::TraceLost);
+        }
     }
 
-    async fn write(&mut self) {
+    fn add_trace(&mut self, run: u64, n: u64, at: Millis, input: &Routing) {
+        let input = match input {
+            // On disk already: what is obeyed comes from there.
+            Routing::Obey { at, .. } => Ok(Traced::Event(at.seq)),
+            input => serde_json::to_string(input).map(Traced::Input),
+        };
+        match input {
+            Ok(input) => {
+                if self.trace.is_empty() {
+                    self.traced_at = Instant::now();
+                }
+                self.trace.push(TraceRow { run, n, at, input });
+            }
+            Err(error) => {
+                tracing::error!(%error, "an input of the engine cannot be written as JSON");
+                let _ = self.written.send(Written::TraceLost);
+            }
+        }
+    }
+
+    /// False when memory and disk differ, and only a new start brings them together.
+    async fn write(&mut self, closing: bool) -> bool {
         let batch = &self.batch;
-        let empty = batch.events.is_empty()
-            && batch.calls.is_empty()
+        let records = !(batch.calls.is_empty()
             && batch.decisions.is_empty()
             && batch.recordings.is_empty()
-            && batch.alive_at.is_none();
-        if empty {
+            && batch.checkpoint.is_none()
+            && batch.snapshot.is_none()
+            && batch.alive_at.is_none());
+        // What follows from an input never reaches the disk before it; entries of the log alone stay one statement.
+        let due = records || closing || self.trace.len() >= BATCH || self.traced_at.elapsed() >= TRACE_WAIT;
+        if !records && self.events.is_empty() && (self.trace.is_empty() || !due) {
             self.failures = 0;
-            return;
+            return true;
+        }
+        if self.failures > 0 {
+            match self.is_in_step().await {
+                Some(true) => {}
+                Some(false) => return false,
+                None => {
+                    self.failures += 1;
+                    return true;
+                }
+            }
+        }
+        if due {
+            std::mem::swap(&mut self.batch.trace, &mut self.trace);
+        }
+        self.batch.events = std::mem::take(&mut self.events);
+        for (seq, row) in (self.last + 1..).zip(&mut self.batch.events) {
+            row.seq = seq;
         }
         match self.store.commit(&self.batch).await {
-            Ok(()) => {
-                if let Some(last) = self.batch.events.last() {
-                    // Without a listener the server is stopping; the facts are on disk all the same.
-                    let _ = self.written.send(Written::UpTo(last.seq));
-                }
-                self.batch = Batch { account: self.batch.account, ..Batch::default() };
-                self.failures = 0;
-            }
+            Ok(()) => self.committed(),
             Err(error) => self.failed(&error),
         }
+        true
+    }
+
+    fn committed(&mut self) {
+        if let Some(last) = self.batch.events.last().map(|row| row.seq) {
+            let reported = self.batch.events.iter().zip(&self.reported).filter(|(_, reported)| **reported);
+            let decided = reported.map(|(row, _)| row.seq).collect();
+            self.last = last;
+            // Without a listener the server is stopping; the entries are on disk all the same.
+            let _ = self.written.send(Written::Committed { decided, last });
+        }
+        self.reported.clear();
+        self.batch = Batch { account: self.account, ..Batch::default() };
+        self.failures = 0;
     }
 
     fn failed(&mut self, error: &StoreError) {
@@ -149,72 +298,45 @@ impl Journal {
         }
         self.failures += 1;
         self.batch.alive_at = None;
-        if let Some(first) = self.batch.events.first().map(|row| row.seq) {
-            self.batch.events.clear();
+        // Back to where what waits is counted.
+        let newer = std::mem::replace(&mut self.trace, std::mem::take(&mut self.batch.trace));
+        self.trace.extend(newer);
+        let tried = std::mem::take(&mut self.batch.events);
+        let before = tried.len();
+        let kept = tried.into_iter().zip(std::mem::take(&mut self.reported)).filter(|(_, reported)| !reported);
+        self.events = kept.map(|(row, _)| row).collect();
+        self.reported = vec![false; self.events.len()];
+        if self.events.len() < before {
             self.generation += 1;
-            let _ = self.written.send(Written::Failed(first));
+            let _ = self.written.send(Written::Failed);
+        }
+    }
+
+    /// After a failure: whether the log ends where it should; none when that cannot be told now. A commit that failed
+    /// and is there all the same has been refused to its callers.
+    async fn is_in_step(&self) -> Option<bool> {
+        let last = self.store.last_event(self.account).await.ok()?;
+        if last != self.last {
+            tracing::error!(last, expected = self.last, "the log is not what was acknowledged; the server starts anew");
+        }
+        Some(last == self.last)
+    }
+
+    /// Forgets old inputs, a few at a time, while nothing else is to be written.
+    async fn forget(&mut self) {
+        if self.forgot_at.elapsed() < FORGET_EVERY {
+            return;
+        }
+        match self.store.forget_trace(self.account, SystemClock.now() - TRACE_KEPT_MS, FORGET_AT_ONCE).await {
+            Ok(forgotten) if forgotten >= u64::from(FORGET_AT_ONCE) => {}
+            Ok(_) => self.forgot_at = Instant::now(),
+            Err(error) => {
+                self.forgot_at = Instant::now();
+                tracing::warn!(error = &error as &dyn std::error::Error, "old inputs of the engine cannot be forgotten");
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use cordboard_shared::id::AgentId;
-    use serde_json::json;
-
-    use super::*;
-
-    /// A database that another process has locked: no commit goes through until it lets go.
-    #[tokio::test]
-    async fn a_fact_is_refused_and_a_record_waits_while_the_database_is_locked() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("test.sqlite");
-        let store = Store::open(&path).await.unwrap();
-        let keys = std::sync::Arc::new(crate::keys::Keys::open(folder.path()).unwrap());
-        crate::demo::fill(&store, &keys, folder.path(), Millis(1), 0).await.unwrap();
-        let account = store.directory().await.unwrap().account;
-        let (entries, mut written, task) = open(store.clone(), account);
-
-        let lock = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display())).await.unwrap();
-        let mut holder = lock.acquire().await.unwrap();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *holder).await.unwrap();
-        entries.send(Entry::Decision(call_id(), Box::new(decision()))).await.unwrap();
-        entries.send(Entry::Event(row(account, 1), 0)).await.unwrap();
-        assert_eq!(written.recv().await, Some(Written::Failed(1)));
-        entries.send(Entry::Event(row(account, 2), 0)).await.unwrap();
-
-        sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
-        entries.send(Entry::Event(row(account, 1), 1)).await.unwrap();
-
-        assert_eq!(written.recv().await, Some(Written::UpTo(1)));
-        drop(entries);
-        task.await.unwrap();
-        let seqs: Vec<_> = store.events(account, 0).await.unwrap().into_iter().map(|row| row.seq).collect();
-        assert_eq!(seqs, [1], "what was decided on refused facts is not written");
-        assert_eq!(store.decisions(account, call_id()).await.unwrap().len(), 1, "the record waited and was written");
-    }
-
-    fn call_id() -> CallId {
-        CallId::new(Millis(5), [1; 10])
-    }
-
-    fn row(account: AccountId, seq: u64) -> EventRow {
-        EventRow { account, seq, at: Millis(1), agent: Some(AgentId::demo(0x21)), body: json!({}) }
-    }
-
-    fn decision() -> Decision {
-        Decision {
-            step: 1,
-            at: Millis(5),
-            row: 1,
-            department: None,
-            strategy: "serial".into(),
-            policy_version: "1".to_owned(),
-            state_version: "1.0.1".to_owned(),
-            refused: None,
-            slots: 0,
-            members: Vec::new(),
-            then: cordboard_shared::decision::Then::Wait,
-        }
-    }
-}
+mod tests;

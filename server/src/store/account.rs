@@ -59,7 +59,7 @@ impl std::fmt::Debug for SipUser {
 }
 
 impl Store {
-    /// The policy of the account in this database; an empty one when there is none yet.
+    /// The account in this database, under the policy it was founded with; an empty one when there is none yet.
     #[tracing::instrument(name = "db.account.load", level = "debug", skip_all)]
     pub async fn directory(&self) -> Result<Directory, StoreError> {
         let row = sqlx::query("SELECT id, name, zone, language, policy_version FROM account ORDER BY id LIMIT 1")
@@ -67,7 +67,7 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(Directory::default()) };
         let id: Uuid = row.try_get("id")?;
-        Ok(Directory {
+        let directory = Directory {
             account: AccountId(id),
             name: row.try_get("name")?,
             zone: row.try_get("zone")?,
@@ -81,7 +81,9 @@ impl Store {
             mailboxes: self.bodies("SELECT body FROM mailbox WHERE account = $1 ORDER BY position", id).await?,
             managers: self.managers(id).await?,
             policy: Arc::default(),
-        })
+        };
+        let policy = Arc::new(directory.first_policy());
+        Ok(directory.under(policy))
     }
 
     async fn people(&self, account: Uuid) -> Result<Vec<AgentProfile>, StoreError> {

@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cordboard_shared::Millis;
 use cordboard_shared::call::CallView;
-use cordboard_shared::decision::Decision;
 use cordboard_shared::id::{AccountId, AgentId, CallId, DepartmentId};
 use serde_json::Value;
 use uuid::Uuid;
@@ -118,17 +117,6 @@ impl Store {
                 .fetch_all(&self.read)
                 .await?;
         read_calls(&bodies)
-    }
-
-    /// Why each phone rang or did not, in order.
-    pub async fn decisions(&self, account: AccountId, call: CallId) -> Result<Vec<Decision>, StoreError> {
-        let bodies: Vec<String> =
-            sqlx::query_scalar("SELECT body FROM decision WHERE account = $1 AND call = $2 ORDER BY step")
-                .bind(account.0)
-                .bind(call.0)
-                .fetch_all(&self.read)
-                .await?;
-        bodies.iter().map(|body| serde_json::from_str(body).map_err(StoreError::corrupt("decision"))).collect()
     }
 
     /// Whether this person stands in a decision of the call.

@@ -10,26 +10,26 @@ use cordboard_shared::call::CallView;
 use cordboard_shared::id::{AccountId, CallId};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
-use uuid::Uuid;
 
-use super::{Batch, EventRow, RecordingRow, Store, StoreError, meta, word};
+use super::{Batch, RecordingRow, Store, StoreError, decision, event, hex, meta, snapshot, trace, word};
 
 impl Store {
     /// Stores the batch: all of it is on disk when this answers, or nothing of it.
     #[tracing::instrument(name = "db.batch.commit", level = "debug", skip_all, fields(events = batch.events.len()))]
     pub async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        let only_events = batch.calls.is_empty()
+        let owned = !(batch.calls.is_empty()
             && batch.decisions.is_empty()
             && batch.recordings.is_empty()
-            && batch.alive_at.is_none();
-        if only_events {
+            && batch.trace.is_empty()
+            && batch.checkpoint.is_none()
+            && batch.snapshot.is_none());
+        if !owned && batch.alive_at.is_none() {
             if batch.events.is_empty() {
                 return Ok(());
             }
             let mut writer = self.write.acquire().await?;
-            return append_events(&mut writer, &batch.events).await;
+            return event::append(&mut writer, &batch.events).await;
         }
-        let owned = !(batch.calls.is_empty() && batch.decisions.is_empty() && batch.recordings.is_empty());
         if owned && batch.account == AccountId::default() {
             return Err(StoreError::NoAccount);
         }
@@ -37,7 +37,7 @@ impl Store {
         // A deferred transaction that reads first can fail at once although nobody holds the lock for long.
         let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
         if !batch.events.is_empty() {
-            append_events(&mut unit, &batch.events).await?;
+            event::append(&mut unit, &batch.events).await?;
         }
         if !batch.calls.is_empty() {
             upsert_calls(&mut unit, batch.account, &batch.calls).await?;
@@ -48,27 +48,21 @@ impl Store {
         if !batch.recordings.is_empty() {
             upsert_recordings(&mut unit, batch.account, &batch.recordings).await?;
         }
+        if !batch.trace.is_empty() {
+            trace::append(&mut unit, batch.account, &batch.trace).await?;
+        }
+        if let Some(checkpoint) = &batch.checkpoint {
+            trace::insert_checkpoint(&mut unit, batch.account, checkpoint).await?;
+        }
+        if let Some(snapshot) = &batch.snapshot {
+            snapshot::replace(&mut unit, batch.account, snapshot).await?;
+        }
         if let Some(at) = batch.alive_at {
             meta::set(&mut unit, meta::ALIVE_AT, &at.0.to_string()).await?;
         }
         unit.commit().await?;
         Ok(())
     }
-}
-
-async fn append_events(writer: &mut SqliteConnection, events: &[EventRow]) -> Result<(), StoreError> {
-    let rows: Vec<Value> = events
-        .iter()
-        .map(|row| json!([hex(row.account.0), row.seq, row.at.0, row.agent.map(|agent| hex(agent.0)), row.body]))
-        .collect();
-    sqlx::query(
-        "INSERT INTO event (account, seq, at, agent, body)
-         SELECT unhex(e.value->>0), e.value->>1, e.value->>2, unhex(e.value->>3), e.value->4 FROM json_each($1) e",
-    )
-    .bind(Value::Array(rows).to_string())
-    .execute(writer)
-    .await?;
-    Ok(())
 }
 
 async fn upsert_calls(writer: &mut SqliteConnection, account: AccountId, calls: &[CallView]) -> Result<(), StoreError> {
@@ -125,8 +119,7 @@ async fn upsert_decisions(writer: &mut SqliteConnection, batch: &Batch) -> Resul
     let rows = newest
         .iter()
         .map(|((call, step), decision)| {
-            let body = serde_json::to_value(decision).map_err(StoreError::corrupt("decision"))?;
-            Ok(json!([hex(call.0), step, body]))
+            Ok(json!([hex(call.0), step, decision::pack(decision)]))
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
     sqlx::query(
@@ -191,8 +184,4 @@ async fn upsert_recordings(
 /// The record's version; a plain number counts as a revision of epoch 0.
 fn version_of(call: &CallView) -> Version {
     call.version.parse().unwrap_or_else(|_| Version { epoch: 0, rev: call.version.parse().unwrap_or_default() })
-}
-
-fn hex(id: Uuid) -> String {
-    id.simple().to_string()
 }

@@ -1,10 +1,9 @@
-//! Single values about the database, and reading the log back.
+//! Single values about the database.
 
 use cordboard_shared::Millis;
-use cordboard_shared::id::{AccountId, AgentId};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{EventRow, Store, StoreError, signed, unsigned};
+use super::{Store, StoreError};
 
 /// Last sign of life of the process that had the database open.
 pub(super) const ALIVE_AT: &str = "alive_at";
@@ -31,27 +30,6 @@ impl Store {
     /// The last sign of life that was stored.
     pub async fn alive_at(&self) -> Result<Option<Millis>, StoreError> {
         Ok(self.meta(ALIVE_AT).await?.and_then(|value| value.parse().ok()).map(Millis))
-    }
-
-    /// The events of an account after a place in its log, in order.
-    #[tracing::instrument(name = "db.event.list", level = "debug", skip(self))]
-    pub async fn events(&self, account: AccountId, after: u64) -> Result<Vec<EventRow>, StoreError> {
-        let rows = sqlx::query("SELECT seq, at, agent, body FROM event WHERE account = $1 AND seq > $2 ORDER BY seq")
-            .bind(account.0)
-            .bind(signed(after))
-            .fetch_all(&self.read)
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(EventRow {
-                    account,
-                    seq: unsigned(row.try_get("seq")?),
-                    at: Millis(row.try_get("at")?),
-                    agent: row.try_get::<Option<uuid::Uuid>, _>("agent")?.map(AgentId),
-                    body: serde_json::from_str(row.try_get("body")?).map_err(StoreError::corrupt("event"))?,
-                })
-            })
-            .collect()
     }
 }
 

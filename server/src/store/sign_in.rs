@@ -130,6 +130,12 @@ impl Store {
         Ok(())
     }
 
+    /// Ends every sign-in of a person, and their tokens with them.
+    pub async fn delete_sessions_of(&self, agent: AgentId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM session WHERE agent = $1").bind(agent.0).execute(&self.write).await?;
+        Ok(())
+    }
+
     /// Clears away sign-ins without activity since a time, and panels' tokens that ended before `now`.
     pub async fn expire_sign_ins(&self, inactive_since: Millis, now: Millis) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM token WHERE session IS NOT NULL AND expires_at < $1")
