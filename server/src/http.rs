@@ -65,6 +65,8 @@ pub struct HttpState {
     pub metrics: Arc<Metrics>,
     /// Text messages to people.
     pub messages: Messages,
+    /// Begins the tags of verdicts: none of an earlier run may come again for another verdict.
+    started: u64,
     limiter: Arc<Limiter>,
     keys_used: idempotency::Keys,
     sockets: Arc<live::Sockets>,
@@ -120,6 +122,7 @@ impl HttpState {
         messages: Messages,
     ) -> Self {
         Self {
+            started: u64::try_from(clock.now().0 / 1_000).unwrap_or_default() << 20,
             keys_used: idempotency::Keys::new(store.clone()),
             app,
             store,
@@ -178,11 +181,13 @@ pub fn router(state: HttpState) -> Router {
 
 /// Facts of people, one by one and all together.
 fn people() -> Router<HttpState> {
-    use self::core::{batch, facts, limits, opt_out_link, outbox, presence_list, reach};
+    use self::core::{batch, facts, history, limits, opt_out_link, outbox, presence_list, reach, slots};
 
     Router::new()
         .route("/core/agents/presence", get(presence_list::list))
         .route("/core/presence/batch", post(batch::write))
+        .route("/core/agents/{uuid}/presence/history", get(history::list))
+        .route("/core/agents/{uuid}/slots", get(slots::show).put(slots::set))
         .route("/core/agents/{uuid}/pause", put(facts::pause).delete(facts::unpause))
         .route("/core/agents/{uuid}/dnd", put(facts::dnd).delete(facts::end_dnd))
         .route("/core/agents/{uuid}/opt-out", put(facts::opt_out).delete(facts::resume))

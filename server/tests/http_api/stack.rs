@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use cordboard_server::config::{Config, Options};
 use cordboard_server::demo::{DemoFile, DemoUser};
-use cordboard_server::store::Store;
+use cordboard_server::clock::{self, Clock as _, SystemClock};
+use cordboard_server::keys::Keys;
+use cordboard_server::store::{Store, TokenRow};
 use cordboard_server::{Running, start};
+use cordboard_shared::id::{AccountId, TokenId};
+use cordboard_shared::token::{self, TokenClaims};
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 pub(crate) struct Stack {
@@ -29,10 +34,20 @@ pub(crate) struct Answer {
 impl Stack {
     /// A server as `cordboard serve --demo` starts it, with so many days of past calls.
     pub(crate) async fn start(history: u32) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), history).await
+        Self::start_in(tempfile::tempdir().unwrap(), history, |_| {}).await
     }
 
-    async fn start_in(dir: TempDir, history: u32) -> Self {
+    /// One without limits on reads and writes.
+    pub(crate) async fn unlimited() -> Self {
+        Self::start_with(|config| config.limits.off = true).await
+    }
+
+    /// One with other settings.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), 0, change).await
+    }
+
+    async fn start_in(dir: TempDir, history: u32, change: impl FnOnce(&mut Config)) -> Self {
         let free = Some(([127, 0, 0, 1], 0).into());
         let options = Options {
             http: free,
@@ -44,7 +59,9 @@ impl Stack {
             demo_history: Some(history),
             ..Options::default()
         };
-        let running = start(Config::load(options).unwrap()).await.unwrap();
+        let mut config = Config::load(options).unwrap();
+        change(&mut config);
+        let running = start(config).await.unwrap();
         let demo = DemoFile::read(&dir.path().join("data")).unwrap();
         Self { base: demo.http.clone(), demo, client: Client::new(), running: Some(running), dir }
     }
@@ -52,7 +69,52 @@ impl Stack {
     /// Stops it in order and starts it again on the same data.
     pub(crate) async fn restart(mut self) -> Self {
         self.running.take().unwrap().stop(Duration::from_secs(1)).await;
-        Self::start_in(self.dir, 0).await
+        Self::start_in(self.dir, 0, |_| {}).await
+    }
+
+    /// A token of this person with these scopes.
+    pub(crate) async fn token(&self, name: &str, scopes: &[&str]) -> String {
+        let keys = Keys::open(&self.data_dir()).unwrap();
+        let (user, now) = (self.user(name), SystemClock.now());
+        let claims = TokenClaims {
+            tid: TokenId::new(now, clock::random()),
+            acct: AccountId::demo(1),
+            sub: user.uuid,
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            iat: now.0 / 1_000,
+            exp: now.0 / 1_000 + 3_600,
+            kid: keys.token.id.to_owned(),
+            tg: 1,
+        };
+        let text = token::sign(&claims, &keys.token.signing);
+        let row = TokenRow {
+            id: claims.tid,
+            account: claims.acct,
+            agent: user.uuid,
+            session: None,
+            name: "HRMS".to_owned(),
+            secret: Sha256::digest(&text).into(),
+            created_at: now,
+            expires_at: now + 3_600_000,
+            revoked_at: None,
+        };
+        self.store().await.insert_token(&row).await.unwrap();
+        text
+    }
+
+    /// A path below this person's.
+    pub(crate) fn of(&self, name: &str, place: &str) -> String {
+        format!("/core/agents/{}/{place}", self.user(name).uuid)
+    }
+
+    /// A request with a JSON body and this person's API token.
+    pub(crate) async fn ask(&self, by: &str, method: Method, path: &str, body: &Value) -> Answer {
+        send(with_json(self.by_token(by, method, path), body)).await
+    }
+
+    /// A request without a body and with this person's API token.
+    pub(crate) async fn delete(&self, by: &str, path: &str) -> Answer {
+        send(self.by_token(by, Method::DELETE, path)).await
     }
 
     pub(crate) fn data_dir(&self) -> std::path::PathBuf {

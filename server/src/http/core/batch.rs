@@ -46,6 +46,8 @@ pub(in crate::http) async fn write(
     let now = state.clock.now();
     let mut results: Vec<Option<BatchResult>> = Vec::with_capacity(asked.items.len());
     let mut writes = Vec::new();
+    // Where in the body each write stands, for what the account finds wrong with it.
+    let mut places = Vec::new();
     for (index, item) in asked.items.into_iter().enumerate() {
         let agent = item.agent;
         let conditions = Conditions { intent: None, if_match: None, request: Some(identity.0) };
@@ -54,6 +56,7 @@ pub(in crate::http) async fn write(
                 let guarded = if asked.dry_run { Ok(()) } else { guard(&state, agent) };
                 match guarded {
                     Ok(()) => {
+                        places.push(place_of(index, &change));
                         writes.push(person::fact_write(&caller, agent, change, conditions));
                         results.push(None);
                     }
@@ -70,7 +73,10 @@ pub(in crate::http) async fn write(
         give_back(&state, &agents, answer.as_ref().ok());
     }
     let BatchAnswer { dry_run, results: written, impact } = answer?;
-    let mut written = written.into_iter();
+    let mut written = written.into_iter().zip(places).map(|(result, place)| BatchResult {
+        problem: result.problem.map(|problem| ApiError::from(problem).below(&place).problem().clone()),
+        ..result
+    });
     let results = results.into_iter().filter_map(|result| result.or_else(|| written.next())).collect();
     let mut response = Json(BatchAnswer { dry_run, results, impact }).into_response();
     response.headers_mut().extend(left.headers());
@@ -101,6 +107,17 @@ fn read_change(change: &Value, now: Millis) -> Result<FactChange, ApiError> {
     let change = body::parse(&bytes)?;
     facts::check_sense(&change, "/set")?;
     Ok(change)
+}
+
+/// The pointer to what an item sets.
+fn place_of(index: usize, change: &FactChange) -> String {
+    let member = match change {
+        FactChange::Toggle(_) | FactChange::WorkAnyway { .. } | FactChange::Seat { .. } => "",
+        FactChange::Pause { .. } | FactChange::Dnd { .. } | FactChange::OptOut { .. } | FactChange::Slots { .. } => {
+            "/set"
+        }
+    };
+    format!("/items/{index}/change{member}")
 }
 
 fn act_of(change: &FactChange) -> Act {
@@ -158,7 +175,7 @@ mod tests {
             (json!({"fact":"toggle","state":0,"until":"1970-01-01T00:00:00Z"}), "/items/3/change/until"),
             (json!({"fact":"pause","set":{"reason":" "}}), "/items/3/change/set/reason"),
             (json!({"fact":"opt_out","set":{"until":"2999-01-01T00:00:00Z"}}), "/items/3/change/set/until"),
-            (json!({"fact":"sleep"}), "/items/3/change"),
+            (json!({"fact":"sleep"}), "/items/3/change/fact"),
             (json!(7), "/items/3/change"),
         ] {
             let refused = read_change(&change, Millis(5)).unwrap_err().below("/items/3/change");

@@ -44,7 +44,7 @@ pub(in crate::http) async fn read(
     let (presence, live) = state.app.presence(agent).await?.ok_or_else(person::not_found)?;
 
     let version = presence.version;
-    let etag = format!("\"{version}+{live}\"");
+    let etag = format!("\"{version}+{}\"", state.started.saturating_add(live));
     let mut response = if person::none_match_names(&headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -1,6 +1,5 @@
 //! `GET` and `PUT /core/policy`, `POST /core/policy/check`: who is rung, as one versioned document.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,7 +13,7 @@ use cordboard_shared::api::policy::PolicyFindings;
 use cordboard_shared::policy::Policy;
 
 use super::person;
-use crate::app::PolicyEdit;
+use crate::app::{PolicyEdit, policy_findings};
 use crate::http::limit::Left;
 use crate::http::{ApiError, Caller, HttpState, body, permit};
 use crate::rights;
@@ -56,8 +55,7 @@ pub(in crate::http) async fn check(
 ) -> Result<Response, ApiError> {
     check_reader(&state, &caller)?;
     let left = caller.count_read(&state)?;
-    let people: BTreeSet<_> = state.app.directory().agents.keys().copied().collect();
-    let findings = PolicyFindings { findings: cordboard_routing::check_policy(&policy, &people) };
+    let findings = PolicyFindings { findings: policy_findings(&policy, &state.app.directory()) };
     let mut response = Json(findings).into_response();
     response.headers_mut().extend(left.headers());
     Ok(response)

@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_what_is_dropped_leaves_the_disk_too() {
         let mut kept = Kept::default();
-        let mut put = |kept: &mut Kept, caller, key: String, bytes| {
+        let put = |kept: &mut Kept, caller, key: String, bytes| {
             kept.begin(caller, &key, [1; 32], NOW);
             kept.end(caller, &key, answer(bytes), None);
         };
