@@ -6,6 +6,7 @@ mod company;
 mod file;
 mod history;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ pub async fn fill(
     store: &Store,
     keys: &Arc<Keys>,
     data_dir: &Path,
+    (http, sip): (SocketAddr, SocketAddr),
     now: Millis,
     history_days: u32,
 ) -> Result<(), DemoError> {
@@ -58,10 +60,11 @@ pub async fn fill(
     }
     let keys = keys.clone();
     // Nine passwords are hashed: most of a second.
-    let (new, file) = tokio::task::spawn_blocking(move || found(company::directory(), &keys, now))
+    let (new, mut file) = tokio::task::spawn_blocking(move || found(company::directory(), &keys, now))
         .await
         .map_err(std::io::Error::other)??;
     // The file first: were the store filled and the file lost, nobody could sign in.
+    file.bound_to(http, sip);
     file.write(data_dir)?;
     store.create_account(&new).await?;
     let history = history::calls(&new.directory, now, history_days);

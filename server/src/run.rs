@@ -69,10 +69,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     create_data_dir(&config.data_dir)?;
     let keys = Arc::new(Keys::open(&config.data_dir).context("cannot open the keys")?);
     let store = Store::open(&config.database_path()).await?;
-    if config.demo {
-        let now = SystemClock.now();
-        demo::fill(&store, &keys, &config.data_dir, now, config.demo_history).await?;
-    }
     forget_old_sign_ins(&store, u64::from(config.limits.session_idle_minutes) * 60_000).await?;
 
     anyhow::ensure!(
@@ -94,6 +90,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     })
     .with_context(|| busy("browser sound", "--webrtc", config.webrtc))?;
     let webrtc = media.webrtc_addr();
+    // After the sockets: a start that fails at a busy port leaves no company behind that nobody can reach.
+    if config.demo {
+        let addresses = (http_address, sip_address);
+        demo::fill(&store, &keys, &config.data_dir, addresses, SystemClock.now(), config.demo_history).await?;
+    }
 
     let sip_handle = sip.clone();
     let telephony = Telephony { sip, sip_events, media: media.clone(), media_events };

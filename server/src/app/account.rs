@@ -195,6 +195,8 @@ impl Account {
                 let reply = self.await_reply(Waiting::Done(reply));
                 self.feed(Input::CallbackDone { call, reply });
             }
+            // A queue that is full drops the reply, which its caller is told as a refusal.
+            Request::Settle { reply } => drop(self.journal.try_send(Entry::Settle(reply))),
             Request::Simulate { request, reply } => self.simulate(*request, reply),
             Request::Attach { agent, session, hello, reply } => {
                 self.last_id += 1;

@@ -14,7 +14,7 @@ use cordboard_shared::phone::E164;
 use cordboard_shared::policy::{BlockedCaller, EmergencyRoute, Policy};
 use cordboard_shared::{FeedPosition, Millis, Problem, ProblemCode, Version};
 use serde_json::Value;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 pub use crate::call::SocketId;
 use crate::directory::Directory;
@@ -130,6 +130,7 @@ pub struct Counts {
 pub struct AppHandle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) store: Store,
+    pub(super) replays: Arc<Semaphore>,
     pub(super) presences: broadcast::Sender<PresenceEvent>,
     pub(super) directory: watch::Receiver<Arc<Directory>>,
     pub(super) counts: watch::Receiver<Counts>,
@@ -157,6 +158,7 @@ pub(super) enum Request {
     Detach { socket: SocketId },
     EndSession { session: SessionId },
     Client { socket: SocketId, message: Box<ClientMessage>, reply: Reply<Result<Value, Problem>> },
+    Settle { reply: Reply<()> },
     TestCall { to: E164, reply: Reply<Result<CallId, Problem>> },
     Drain,
 }
@@ -244,8 +246,15 @@ impl AppHandle {
     /// Runs past calls again, under another policy or the one that held. Works on the disk and a thread of its own, never
     /// on the account's task.
     pub async fn replay(&self, request: ReplayRequest) -> Result<ReplayAnswer, Problem> {
-        let account = self.directory.borrow().account;
-        super::replay::run(&self.store, account, request).await
+        // One at a time: each takes a core and what it has read.
+        let _turn = self.replays.acquire().await;
+        self.settle().await?;
+        super::replay::run(&self.store, &self.directory(), request).await
+    }
+
+    /// Comes when everything that has happened so far is on disk.
+    pub async fn settle(&self) -> Result<(), Problem> {
+        self.ask(|reply| Request::Settle { reply }).await
     }
 
     /// Opens the event stream of a socket that has said hello. The first event is a snapshot.

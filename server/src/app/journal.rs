@@ -10,7 +10,7 @@ use cordboard_shared::Millis;
 use cordboard_shared::call::CallView;
 use cordboard_shared::decision::Decision;
 use cordboard_shared::id::{AccountId, CallId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -73,6 +73,8 @@ pub(super) enum Entry {
     Snapshot(Box<SnapshotRow>),
     /// A sign of life.
     Alive(Millis),
+    /// Somebody who wants to know when everything before is on disk.
+    Settle(oneshot::Sender<()>),
 }
 
 /// What became of entries of the log.
@@ -112,6 +114,7 @@ pub(super) fn open(
         trace: Vec::new(),
         traced_at: Instant::now(),
         batch: Batch { account, ..Batch::default() },
+        settling: Vec::new(),
         generation: 0,
         failures: 0,
         forgot_at: Instant::now(),
@@ -137,6 +140,8 @@ struct Journal {
     /// What else is to be written next. After a failure it keeps the records: nobody would repeat them. What is
     /// reported is tried once, since its callers are told.
     batch: Batch,
+    /// Who wants to know when everything before is on disk.
+    settling: Vec<oneshot::Sender<()>>,
     generation: u64,
     failures: u32,
     forgot_at: Instant,
@@ -206,6 +211,7 @@ impl Journal {
             Entry::Checkpoint(row) => batch.checkpoint = Some(*row),
             Entry::Snapshot(row) => batch.snapshot = Some(*row),
             Entry::Alive(at) => batch.alive_at = Some(at),
+            Entry::Settle(reply) => self.settling.push(reply),
         }
         let batch = &mut self.batch;
         let records = batch.calls.len() + batch.decisions.len() + batch.recordings.len();
@@ -250,9 +256,10 @@ impl Journal {
             && batch.snapshot.is_none()
             && batch.alive_at.is_none());
         // What follows from an input never reaches the disk before it; entries of the log alone stay one statement.
-        let due = records || closing || self.trace.len() >= BATCH || self.traced_at.elapsed() >= TRACE_WAIT;
+        let due = records || closing || !self.settling.is_empty() || self.trace.len() >= BATCH || self.traced_at.elapsed() >= TRACE_WAIT;
         if !records && self.events.is_empty() && (self.trace.is_empty() || !due) {
             self.failures = 0;
+            self.tell_settled();
             return true;
         }
         if self.failures > 0 {
@@ -288,8 +295,16 @@ impl Journal {
             let _ = self.written.send(Written::Committed { decided, last });
         }
         self.reported.clear();
+        self.tell_settled();
         self.batch = Batch { account: self.account, ..Batch::default() };
         self.failures = 0;
+    }
+
+    fn tell_settled(&mut self) {
+        for reply in self.settling.drain(..) {
+            // Who does not wait any more need not know.
+            let _ = reply.send(());
+        }
     }
 
     fn failed(&mut self, error: &StoreError) {

@@ -129,6 +129,12 @@ impl DemoFile {
         Ok(serde_json::from_slice(&fs::read(data_dir.join(NAME))?)?)
     }
 
+    /// Names the addresses the server is bound to.
+    pub(super) fn bound_to(&mut self, http: SocketAddr, sip: SocketAddr) {
+        self.http = format!("http://{}", reachable(http));
+        self.sip = reachable(sip).to_string();
+    }
+
     /// Writes it whole or not at all, for the owner only.
     pub(super) fn write(&self, data_dir: &Path) -> io::Result<()> {
         let draft = data_dir.join("demo.json.new");
@@ -148,8 +154,7 @@ impl DemoFile {
 /// Writes the addresses the server is bound to into `demo.json`; passwords and tokens stay as they are.
 pub fn write_demo_json(data_dir: &Path, http: SocketAddr, sip: SocketAddr) -> io::Result<()> {
     let mut file = DemoFile::read(data_dir)?;
-    file.http = format!("http://{}", reachable(http));
-    file.sip = reachable(sip).to_string();
+    file.bound_to(http, sip);
     file.write(data_dir)
 }
 

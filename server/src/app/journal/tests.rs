@@ -5,6 +5,11 @@ use cordboard_shared::id::AgentId;
 use super::*;
 use crate::app::facts;
 
+const ANYWHERE: (std::net::SocketAddr, std::net::SocketAddr) = {
+    let nowhere = std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+    (nowhere, nowhere)
+};
+
 /// A database that another process has locked: no commit goes through until it lets go.
 #[tokio::test]
 async fn a_fact_is_refused_and_records_wait_while_the_database_is_locked() {
@@ -109,7 +114,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("test.sqlite")).await.unwrap();
         let keys = std::sync::Arc::new(crate::keys::Keys::open(folder.path()).unwrap());
-        crate::demo::fill(&store, &keys, folder.path(), Millis(1), 0).await.unwrap();
+        crate::demo::fill(&store, &keys, folder.path(), ANYWHERE, Millis(1), 0).await.unwrap();
         let account = store.directory().await.unwrap().account;
         Self { folder, store, account }
     }
