@@ -150,7 +150,7 @@ impl CallCenter {
             Input::Sip(event) => self.sip_event(now, event),
             Input::Media(event) => self.media_event(now, event),
             Input::Facts { agent, facts, at } => {
-                let event = Event::FactsSet { agent, facts, changed: Vec::new(), note: None, request: None };
+                let event = Event::FactsSet { agent, facts, changed: Vec::new(), note: None, request: None, by: None };
                 self.route(now, Routing::Obey { event: Box::new(event), at });
             }
             Input::Obey { event, at } => self.obey(now, event, at),

@@ -4,7 +4,7 @@
 //! written down ([`crate::Output::Remember`]) because they must outlive the process.
 
 use cordboard_shared::Millis;
-use cordboard_shared::agent::AgentFacts;
+use cordboard_shared::agent::{AgentFacts, Stamp};
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, RequestId};
 use cordboard_shared::pii::Pii;
 use cordboard_shared::policy::Policy;
@@ -28,6 +28,9 @@ pub enum Event {
         /// The request that made the change.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<RequestId>,
+        /// Who made it, where the facts do not say so themselves: something was taken away, or the seat was switched.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Box<Stamp>>,
     },
     /// The policy is this from here on.
     PolicySet {

@@ -133,7 +133,7 @@ fn toggled(agent: AgentId, mut facts: AgentFacts, state: Toggle, at: Millis) -> 
     facts.toggle.state = state;
     facts.toggle.until = None;
     facts.toggle.stamp.since = at;
-    Event::FactsSet { agent, facts: Box::new(facts), changed: Vec::new(), note: None, request: None }
+    Event::FactsSet { agent, facts: Box::new(facts), changed: Vec::new(), note: None, request: None, by: None }
 }
 
 /// What was seen of one call.

@@ -50,7 +50,7 @@ fn upgrade_1(agent: Option<AgentId>, body: &str) -> anyhow::Result<Event> {
     }
     let agent = agent.context("it names no person")?;
     let Old::FactsSet { facts, changed, note } = serde_json::from_str(body)?;
-    Ok(Event::FactsSet { agent, facts, changed, note, request: None })
+    Ok(Event::FactsSet { agent, facts, changed, note, request: None, by: None })
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
             body: OLD.to_owned(),
         };
 
-        let Event::FactsSet { agent, facts, changed, note, request } = read_event(&row).unwrap() else {
+        let Event::FactsSet { agent, facts, changed, note, request, by } = read_event(&row).unwrap() else {
             panic!("not what it was");
         };
 
@@ -84,6 +84,7 @@ mod tests {
         assert_eq!((facts.toggle.stamp.source, facts.toggle.reason.as_deref()), (Source::Panel, Some("Lunch")));
         assert_eq!((facts.version.rev, facts.intent.n, facts.slots), (2, 7, None));
         assert_eq!((changed, note.as_deref(), request), (vec!["toggle".to_owned()], Some("back soon"), None));
+        assert_eq!(by, None);
     }
 
     #[test]

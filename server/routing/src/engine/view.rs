@@ -130,7 +130,8 @@ impl Engine {
         let mut after = self.clone();
         for (agent, facts) in changes {
             let facts = Box::new(facts.clone());
-            let event = Event::FactsSet { agent: *agent, facts, changed: Vec::new(), note: None, request: None };
+            let event =
+                Event::FactsSet { agent: *agent, facts, changed: Vec::new(), note: None, request: None, by: None };
             let at = FeedPosition { seq: after.position().seq + 1, ..after.position() };
             // Facts are always taken.
             let _ = after.handle_input(now, crate::Input::Obey { event: Box::new(event), at });

@@ -63,11 +63,14 @@ impl Account {
                 Some(head) => self.decide_on(head, write, now),
                 None => self.decide(write, now),
             };
-            outcomes.push((write.agent, decided.map(|decided| {
-                let changed = !decided.changed.is_empty();
-                heads.insert(write.agent, decided.facts);
-                changed
-            })));
+            outcomes.push((
+                write.agent,
+                decided.map(|decided| {
+                    let changed = !decided.changed.is_empty();
+                    heads.insert(write.agent, decided.facts);
+                    changed
+                }),
+            ));
         }
         let engine = self.center.engine().clone();
         tokio::task::spawn_blocking(move || {
@@ -91,6 +94,7 @@ fn foresee(
             changed: Vec::new(),
             note: None,
             request: None,
+            by: None,
         };
         let at = after.position();
         // A copy that rings nobody: what it asks for is nobody's business.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use cordboard_routing::{Elapsed, Event};
-use cordboard_shared::agent::{ActorKind, AgentFacts};
+use cordboard_shared::agent::{Actor, ActorKind, AgentFacts, Source, Stamp};
 use cordboard_shared::api::presence::PresenceWritten;
 use cordboard_shared::id::AgentId;
 use cordboard_shared::policy::Policy;
@@ -119,7 +119,10 @@ impl Account {
             }
             return self.changes.pending.push_back(Pending::Same { agent, to });
         }
-        let event = Event::FactsSet { agent, facts: Box::new(facts.clone()), changed, note, request: write.request };
+        let stamp = Stamp { since: now, by: write.actor.clone(), source: write.source };
+        let by = leaves_no_stamp(&facts, &changed).then(|| Box::new(stamp));
+        let request = write.request;
+        let event = Event::FactsSet { agent, facts: Box::new(facts.clone()), changed, note, request, by };
         if self.append(now, event, to) {
             self.changes.head.insert(agent, facts);
         }
@@ -172,7 +175,9 @@ impl Account {
         let policy = self.newest_policy();
         let Some(decided) = facts::elapsed(&head, what, self.basis(&policy, now)) else { return };
         let Decided { facts, changed, note } = decided;
-        let event = Event::FactsSet { agent, facts: Box::new(facts.clone()), changed, note, request: None };
+        let stamp = Stamp { since: now, by: Actor::system(), source: Source::System };
+        let by = leaves_no_stamp(&facts, &changed).then(|| Box::new(stamp));
+        let event = Event::FactsSet { agent, facts: Box::new(facts.clone()), changed, note, request: None, by };
         if self.append(now, event, Answer::Time(agent, what)) {
             self.changes.head.insert(agent, facts);
         }
@@ -255,7 +260,9 @@ impl Account {
             | Event::PlaceKept { .. }
             | Event::CallbackAsked { .. }
             | Event::CallbackDue { .. }
-            | Event::CallbackDone { .. } => tracing::error!("an entry of the engine's own was decided by somebody else"),
+            | Event::CallbackDone { .. } => {
+                tracing::error!("an entry of the engine's own was decided by somebody else")
+            }
         }
     }
 
@@ -301,4 +308,17 @@ impl Account {
     fn newest_policy(&self) -> Arc<Policy> {
         self.changes.policy.as_ref().unwrap_or(&self.directory.policy).clone()
     }
+}
+
+/// Whether none of the changed facts says who changed it: it was taken away, or is the seat.
+fn leaves_no_stamp(facts: &AgentFacts, changed: &[String]) -> bool {
+    !changed.iter().any(|name| match name.as_str() {
+        "toggle" => true,
+        "pause" => facts.pause.is_some(),
+        "dnd" => facts.dnd.is_some(),
+        "opt_out" => facts.opt_out.is_some(),
+        "slots" => facts.slots.is_some(),
+        "work_anyway" => facts.work_anyway.is_some(),
+        _ => false,
+    })
 }

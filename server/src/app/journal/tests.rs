@@ -134,7 +134,7 @@ fn remembered(call: CallId) -> Entry {
 
 fn decided(agent: u16, generation: u64) -> Entry {
     let facts = Box::new(facts::initial(Millis(1), 1));
-    let event = Event::FactsSet { agent: AgentId::demo(agent), facts, changed: Vec::new(), note: None, request: None };
+    let event = Event::FactsSet { agent: AgentId::demo(agent), facts, changed: Vec::new(), note: None, request: None, by: None };
     Entry::Event { event: Box::new(event), at: Millis(1), generation: Some(generation) }
 }
 

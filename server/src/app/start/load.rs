@@ -115,6 +115,7 @@ fn first_events(durable: &Durable, directory: &Directory, now: Millis, epoch: u3
             changed: Vec::new(),
             note: None,
             request: None,
+            by: None,
         });
     }
     events
@@ -137,7 +138,14 @@ fn passed(durable: &Durable, now: Millis, epoch: u32) -> Vec<Event> {
             }
         }
         if !changed.is_empty() {
-            events.push(Event::FactsSet { agent: *agent, facts: Box::new(facts), changed, note: None, request: None });
+            events.push(Event::FactsSet {
+                agent: *agent,
+                facts: Box::new(facts),
+                changed,
+                note: None,
+                request: None,
+                by: None,
+            });
         }
     }
     events

@@ -129,7 +129,7 @@ impl Floor {
         facts.version.rev = self.seq + 1;
         self.obey(
             now,
-            Event::FactsSet { agent, facts: Box::new(facts), changed: Vec::new(), note: None, request: None },
+            Event::FactsSet { agent, facts: Box::new(facts), changed: Vec::new(), note: None, request: None, by: None },
         )
     }
 
