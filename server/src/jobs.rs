@@ -26,7 +26,7 @@ pub struct Jobs {
 impl Jobs {
     /// Starts them for one account. Without a gateway messages are held.
     pub fn start(
-        store: Store,
+        store: &Store,
         account: AccountId,
         gateway: Option<SmsGateway>,
         clock: Arc<dyn Clock>,

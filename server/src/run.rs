@@ -138,7 +138,7 @@ async fn serve(
         Some(url) => Some(edge_push::start(app.clone(), keys.clone(), clock.clone(), url).await?.0),
         None => None,
     };
-    let jobs = Jobs::start(store.clone(), app.directory().account, config.sms.clone(), clock.clone())?;
+    let jobs = Jobs::start(&store, app.directory().account, config.sms.clone(), clock.clone())?;
     let metrics = Arc::new(Metrics::default());
     let state = HttpState::new(app, store, keys, settings, clock, metrics, jobs.messages().clone());
     let router = match feed {

@@ -62,15 +62,13 @@ fn refusal(error: &serde_json::Error, pointer: &str) -> ApiError {
 /// RFC 6901.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
-    path.iter().fold(String::new(), |mut pointer, segment| {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
-            // Names a variant of ours, not a member of the body.
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-        pointer
-    })
+    let segments = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.replace('~', "~0").replace('/', "~1")),
+        // Names a variant of ours, not a member of the body.
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    segments.flat_map(|segment| ["/".to_owned(), segment]).collect()
 }
 
 /// A field that is wrong in itself.

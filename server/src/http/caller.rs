@@ -90,6 +90,12 @@ impl Caller {
         state.limiter.take(Key::Writes(self.principal()), &state.config.limits, state.clock.now())
     }
 
+    /// Whether the next write would be refused.
+    pub(super) fn has_no_write_left(&self, state: &HttpState) -> bool {
+        let left = state.limiter.look(&Key::Writes(self.principal()), &state.config.limits, state.clock.now());
+        left.is_some_and(|left| left.remaining == 0)
+    }
+
     /// Counts a read of one thing.
     pub(super) fn count_read(&self, state: &HttpState) -> Result<Left, ApiError> {
         state.limiter.take(Key::Reads(self.principal()), &state.config.limits, state.clock.now())

@@ -92,6 +92,16 @@ async fn run(state: HttpState, key: HeaderValue, request: Request, next: Next) -
     keys.load(keyed.at).await?;
     let found = keys.kept().begin(keyed.principal, &keyed.key, keyed.fingerprint, keyed.at);
     match found {
+        // Who may write no more now is told so before anything is put on disk for them.
+        Found::New if keyed.strict && caller.has_no_write_left(&state) => {
+            keys.kept().release(keyed.principal, &keyed.key);
+            caller.count_write(&state)?;
+            return Err(ApiError::new(
+                ProblemCode::RateLimited,
+                "Too many requests of this kind. Try again in a moment.",
+            )
+            .with("retry_after", 1));
+        }
         Found::New => {}
         Found::Answered(answer) => {
             let left = caller.count_read(&state)?;

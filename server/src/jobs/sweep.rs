@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::store::{Store, StoreError};
 
 /// Time between two rounds.
-const EVERY: Duration = Duration::from_secs(3_600);
+const EVERY: Duration = Duration::from_hours(1);
 /// How long the answer to a request with a key is kept, in milliseconds.
 const KEYS_MS: u64 = 24 * 3_600_000;
 /// How long a text message is shown, in milliseconds.

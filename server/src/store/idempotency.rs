@@ -52,7 +52,7 @@ impl Store {
                         crate::hex::hex(&row.fingerprint),
                         row.at.0,
                         answer.map(|answer| answer.status),
-                        answer.map(|answer| json!(answer.headers)).unwrap_or_else(|| json!([])),
+                        answer.map_or_else(|| json!([]), |answer| json!(answer.headers)),
                         answer.map(|answer| answer.body.as_str()).unwrap_or_default()
                     ])
                 })

@@ -34,7 +34,8 @@ async fn each_item_has_its_own_result() {
 
     assert_eq!(answer.status, 200, "{}", answer.body);
     let results = answer.body["results"].as_array().unwrap();
-    let told: Vec<_> = results.iter().map(|result| (result["status"].as_u64().unwrap(), result["changed"] == true)).collect();
+    let told: Vec<_> =
+        results.iter().map(|result| (result["status"].as_u64().unwrap(), result["changed"] == true)).collect();
     assert_eq!(told, [(200, true), (404, false), (422, false), (403, false), (200, false), (200, true), (422, false)]);
     assert_eq!(results[0]["agent"], of("Asha").to_string());
     assert_eq!((&results[0]["before"], &results[0]["after"]), (&json!("no_device"), &json!("away")));

@@ -27,8 +27,13 @@ async fn a_pause_is_locked_and_the_last_toggle_counts_when_it_ends() {
         let refused = send(with_json(stack.by_cookie(&cookie, method, &pause), &json!({"reason": "x"}))).await;
         refused.problem(403, "missing-right");
     }
-    stack.ask("Meera", Method::PUT, &stack.of("Meera", "pause"), &json!({"reason": "x"})).await.problem(403, "missing-right");
-    for (body, pointer) in [(json!({}), "/reason"), (json!({"reason": " "}), "/reason"), (json!({"reason": 7}), "/reason")] {
+    stack
+        .ask("Meera", Method::PUT, &stack.of("Meera", "pause"), &json!({"reason": "x"}))
+        .await
+        .problem(403, "missing-right");
+    for (body, pointer) in
+        [(json!({}), "/reason"), (json!({"reason": " "}), "/reason"), (json!({"reason": 7}), "/reason")]
+    {
         let refused = stack.ask("Meera", Method::PUT, &pause, &body).await;
         assert_eq!(refused.problem(422, "invalid-field")["pointer"], pointer, "{body}");
     }
@@ -82,17 +87,22 @@ async fn only_the_own_hand_or_that_very_right_lifts_an_opt_out() {
     let stack = Stack::unlimited().await;
     let path = stack.of("Asha", "opt-out");
     let cookie = stack.sign_in("Asha").await;
-    let opt_out = || send(with_json(stack.by_cookie(&cookie, Method::PUT, &path), &json!({"reason": "maternity leave"})));
+    let opt_out =
+        || send(with_json(stack.by_cookie(&cookie, Method::PUT, &path), &json!({"reason": "maternity leave"})));
     let out = opt_out().await;
     assert_eq!((out.status.as_u16(), &out.body["effective"]["verdict"]), (200, &json!("opted_out")));
-    let ends = send(with_json(stack.by_cookie(&cookie, Method::PUT, &path), &json!({"until": "2999-01-01T00:00:00Z"}))).await;
+    let ends =
+        send(with_json(stack.by_cookie(&cookie, Method::PUT, &path), &json!({"until": "2999-01-01T00:00:00Z"}))).await;
     assert_eq!(ends.problem(422, "invalid-field")["pointer"], "/until");
     stack.ask("Asha", Method::PUT, &path, &json!({})).await.problem(403, "missing-right");
 
     // A calendar sync must not undo it.
     let sync = stack.token("Meera", &["presence:write:any"]).await;
     let state = |token: String| {
-        send(with_json(stack.request(Method::POST, &stack.presence_path("Asha")).bearer_auth(token), &json!({"state": 1})))
+        send(with_json(
+            stack.request(Method::POST, &stack.presence_path("Asha")).bearer_auth(token),
+            &json!({"state": 1}),
+        ))
     };
     let synced = state(sync).await;
     assert_eq!((synced.status.as_u16(), &synced.body["effective"]["verdict"]), (200, &json!("opted_out")));
@@ -140,7 +150,10 @@ async fn slots_are_set_by_who_answers_and_shown_as_days() {
     let many = json!({"open": vec![json!({"days": ["mon"], "from": "09:00", "to": "10:00"}); 10_000]});
     assert_eq!(stack.ask("Meera", Method::PUT, &path, &many).await.problem(422, "invalid-field")["pointer"], "/open");
     let time = json!({"open": [{"days": ["mon"], "from": "9:00", "to": "10:00"}]});
-    assert_eq!(stack.ask("Meera", Method::PUT, &path, &time).await.problem(422, "invalid-field")["pointer"], "/open/0/from");
+    assert_eq!(
+        stack.ask("Meera", Method::PUT, &path, &time).await.problem(422, "invalid-field")["pointer"],
+        "/open/0/from"
+    );
 
     let always = stack.ask("Meera", Method::PUT, &path, &json!({})).await;
     assert_eq!(always.body["slots"], json!({"zone": "Asia/Kolkata", "open": []}));

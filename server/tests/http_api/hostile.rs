@@ -10,7 +10,8 @@ use crate::stack::{Stack, send};
 async fn hostile_bodies_are_refused_and_never_break_the_server() {
     let stack = Stack::unlimited().await;
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    let deep_member = format!("{{\"items\":{deep},\"open\":{deep},\"reason\":{deep},\"to\":{deep},\"departments\":{deep}}}");
+    let deep_member =
+        format!("{{\"items\":{deep},\"open\":{deep},\"reason\":{deep},\"to\":{deep},\"departments\":{deep}}}");
     let huge = format!("{{\"reason\":\"{}\"}}", "x".repeat(1_100_000));
     let long = "x".repeat(65);
     let long = json!({"reason": long, "name": long, "until": "x", "open": "x", "departments": "x"}).to_string();

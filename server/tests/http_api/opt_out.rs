@@ -50,7 +50,9 @@ async fn the_link_shows_a_button_and_only_the_button_acts() {
         assert_eq!(page.headers["referrer-policy"], "no-referrer");
         let html = page.body.as_str().unwrap();
         if method == Method::GET {
-            assert!(html.contains("Asha Rao") && html.contains("Lantern Travel") && html.contains("<form method=post>"));
+            assert!(
+                html.contains("Asha Rao") && html.contains("Lantern Travel") && html.contains("<form method=post>")
+            );
             assert!(!html.contains("<script"));
         }
     }
@@ -109,7 +111,10 @@ async fn wrong_and_revoked_links_are_one_and_the_same_page() {
     let mut pages = std::collections::BTreeSet::new();
     let swapped = format!("{}{}", &riya[..40], &path[3 + 40..]);
     for token in [&path[3..], "x", &swapped, &"A".repeat(70), &"A".repeat(5_000), "%00", "..%2f"] {
-        for answer in [send(stack.request(Method::GET, &format!("/o/{token}"))).await, press(&stack, &format!("/o/{token}"), "").await] {
+        for answer in [
+            send(stack.request(Method::GET, &format!("/o/{token}"))).await,
+            press(&stack, &format!("/o/{token}"), "").await,
+        ] {
             assert_eq!(answer.status, 404, "{token:.20}");
             assert!(!answer.headers.contains_key("location"));
             pages.insert(answer.body.as_str().unwrap().to_owned());
@@ -133,7 +138,9 @@ async fn a_link_is_made_by_admins_and_the_person_and_shown_to_them_alone() {
     assert_eq!(made.status, 201, "{}", made.body);
     assert_eq!((&made.body["message"]["state"], &made.body["message"]["to"]), (&json!("held"), &json!(null)));
     let luis = stack.token("Luis", &["opt-out:write"]).await;
-    send(stack.request(Method::POST, &stack.of("Asha", "opt-out-link")).bearer_auth(&luis)).await.problem(403, "missing-right");
+    send(stack.request(Method::POST, &stack.of("Asha", "opt-out-link")).bearer_auth(&luis))
+        .await
+        .problem(403, "missing-right");
     stack.ask("Meera", Method::POST, &stack.of("Tom", "opt-out-link"), &json!({})).await;
 
     let seen = async |token: &str| {

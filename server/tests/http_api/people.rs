@@ -40,7 +40,8 @@ async fn everybody_stands_once_in_the_pages_while_people_toggle() {
 async fn a_list_is_filtered_and_shows_only_whom_one_may_see() {
     let stack = Stack::unlimited().await;
     stack.toggle("Meera", "Riya", 0).await;
-    let list = async |by: &str, query: &str| uuids(&stack.get(by, &format!("/core/agents/presence?{query}")).await.body);
+    let list =
+        async |by: &str, query: &str| uuids(&stack.get(by, &format!("/core/agents/presence?{query}")).await.body);
     let of = |names: &[&str]| -> Vec<String> { names.iter().map(|name| stack.user(name).uuid.to_string()).collect() };
 
     assert_eq!(list("Meera", "department=sales").await, of(&["Tom", "Nadia", "Ken"]));
@@ -90,7 +91,8 @@ async fn a_tag_is_good_until_facts_or_verdict_change() {
     assert_eq!((same.status.as_u16(), same.headers[ETAG].clone()), (304, tag.clone()));
 
     // The tag of a read is a condition for a write.
-    let write = |tag| send(with_json(stack.by_token("Asha", Method::POST, &path).header(IF_MATCH, tag), &json!({"state": 0})));
+    let write =
+        |tag| send(with_json(stack.by_token("Asha", Method::POST, &path).header(IF_MATCH, tag), &json!({"state": 0})));
     assert_eq!(write(tag.clone()).await.status, 200);
     write(tag.clone()).await.problem(412, "version-mismatch");
     assert_eq!(known().await.status, 200);
@@ -104,19 +106,27 @@ async fn the_history_tells_each_change_with_before_and_after() {
     stack.toggle("Asha", "Asha", 0).await;
     stack.ask("Meera", Method::PUT, &stack.of("Asha", "pause"), &json!({"reason": "stock take"})).await;
     stack.toggle("Asha", "Asha", 1).await;
+    stack.delete("Farah", &stack.of("Asha", "pause")).await;
 
     let history = stack.get("Asha", &path).await;
 
     assert_eq!(history.status, 200, "{}", history.body);
     let changes = history.body["changes"].as_array().unwrap();
-    let told: Vec<_> = changes.iter().map(|change| (change["changed"].clone(), change["actor"]["name"].clone())).collect();
-    assert_eq!(told[0].0, json!(["toggle"]));
-    assert_eq!(told[1].0, json!(["pause"]));
-    assert_eq!(told[1].1.as_str().unwrap(), "Demo token of Meera Nair");
-    assert_eq!(told[2].0, json!(["toggle"]));
-    assert_eq!(changes.len(), 4, "three changes and the first entry: a repeated toggle is none");
-    assert_eq!((&changes[2]["before"]["toggle"]["state"], &changes[2]["after"]["toggle"]["state"]), (&json!(1), &json!(0)));
-    assert!(changes[3]["before"].is_null());
+    let told: Vec<_> = changes.iter().map(|change| json!([change["changed"], change["actor"]["name"]])).collect();
+    assert_eq!(
+        told,
+        [
+            json!([["pause"], "Demo token of Farah Khan"]),
+            json!([["toggle"], "Demo token of Asha Rao"]),
+            json!([["pause"], "Demo token of Meera Nair"]),
+            json!([["toggle"], "Demo token of Asha Rao"]),
+            json!([[], "Cordboard"]),
+        ],
+        "a repeated toggle is no change, and who took something away is named"
+    );
+    let states = (&changes[3]["before"]["toggle"]["state"], &changes[3]["after"]["toggle"]["state"]);
+    assert_eq!(states, (&json!(1), &json!(0)));
+    assert!(changes[4]["before"].is_null());
     assert!(changes[0]["request"].is_string());
 
     let mut paged = Vec::new();
@@ -130,9 +140,9 @@ async fn the_history_tells_each_change_with_before_and_after() {
         }
     }
     assert_eq!(&paged, changes);
-    let from = changes[1]["at"].as_str().unwrap();
+    let from = changes[2]["at"].as_str().unwrap();
     let recent = stack.get("Asha", &format!("{path}?from={from}")).await;
-    assert_eq!(recent.body["changes"].as_array().unwrap().len(), 2);
+    assert_eq!(recent.body["changes"].as_array().unwrap().len(), 3);
     assert_eq!(stack.get("Asha", &format!("{path}?to={from}")).await.body["changes"].as_array().unwrap().len(), 2);
     // What a person was paused for is not for their colleagues.
     stack.get("Riya", &path).await.problem(403, "missing-right");

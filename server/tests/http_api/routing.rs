@@ -56,8 +56,14 @@ async fn a_caller_is_blocked_with_a_reason_and_let_in_again() {
     assert_eq!((blocked.status.as_u16(), &blocked.body["by"]["name"]), (201, &json!("Demo token of Meera Nair")));
     let again = block(json!({"number": "+15550100199", "reason": "still"})).await;
     assert_eq!((again.status.as_u16(), &again.body["reason"]), (200, &json!("abusive")));
-    assert_eq!(block(json!({"number": "0044", "reason": "x"})).await.problem(422, "invalid-field")["pointer"], "/number");
-    assert_eq!(block(json!({"number": "+1555", "reason": ""})).await.problem(422, "invalid-field")["pointer"], "/reason");
+    assert_eq!(
+        block(json!({"number": "0044", "reason": "x"})).await.problem(422, "invalid-field")["pointer"],
+        "/number"
+    );
+    assert_eq!(
+        block(json!({"number": "+1555", "reason": ""})).await.problem(422, "invalid-field")["pointer"],
+        "/reason"
+    );
     let list = stack.get("Meera", "/core/blocked").await;
     assert_eq!(list.body["blocked"].as_array().unwrap().len(), 1);
 
@@ -78,7 +84,10 @@ async fn an_emergency_route_is_named_reasoned_and_ends() {
     for (body, pointer) in [
         (json!({"name": "", "reason": "x"}), "/name"),
         (json!({"name": "x", "reason": "x".repeat(201)}), "/reason"),
-        (json!({"name": "x", "reason": "x", "departments": ["5f0c0000-0000-4000-8000-000000009999"]}), "/departments/0"),
+        (
+            json!({"name": "x", "reason": "x", "departments": ["5f0c0000-0000-4000-8000-000000009999"]}),
+            "/departments/0",
+        ),
     ] {
         assert_eq!(start(body).await.problem(422, "invalid-field")["pointer"], pointer);
     }
@@ -137,7 +146,10 @@ async fn what_if_is_answered_by_the_engine_and_changes_nothing() {
     assert_eq!(refused.problem(422, "invalid-field")["pointer"], "/overrides/0/agent");
     let nowhere = ask(json!({"to": "department:nothing"})).await;
     assert!(nowhere.status.is_client_error(), "{}", nowhere.body);
-    stack.ask("Asha", Method::POST, "/core/route/simulate", &json!({"to": "department:support"})).await.problem(403, "missing-right");
+    stack
+        .ask("Asha", Method::POST, "/core/route/simulate", &json!({"to": "department:support"}))
+        .await
+        .problem(403, "missing-right");
 }
 
 #[tokio::test]
@@ -150,7 +162,9 @@ async fn a_replay_covers_a_stretch_of_time_that_can_be() {
     let answer = replay("Meera", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.body["changed"], json!([]));
-    for (from, to) in [("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"), ("2026-01-01T00:00:00Z", "2026-11-01T00:00:00Z")] {
+    for (from, to) in
+        [("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"), ("2026-01-01T00:00:00Z", "2026-11-01T00:00:00Z")]
+    {
         assert_eq!(replay("Meera", from, to).await.problem(422, "invalid-field")["pointer"], "/to");
     }
     replay("Luis", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z").await.problem(403, "missing-right");
@@ -163,10 +177,17 @@ async fn limits_tell_what_is_left() {
 
     let limits = stack.get("Asha", "/core/limits").await;
 
-    let names: Vec<_> =
-        limits.body["limits"].as_array().unwrap().iter().map(|limit| limit["name"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<_> = limits.body["limits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|limit| limit["name"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(names, ["writes", "reads", "lists", "changes"]);
-    assert_eq!(limits.body["limits"][0], json!({"name": "writes", "per_minute": 120, "burst": 20, "remaining": 19, "reset": 1}));
+    assert_eq!(
+        limits.body["limits"][0],
+        json!({"name": "writes", "per_minute": 120, "burst": 20, "remaining": 19, "reset": 1})
+    );
     let lists = stack.get("Asha", "/core/agents/presence").await;
     assert_eq!(lists.headers["ratelimit-policy"], "\"lists\";q=60;w=60");
     assert_eq!(Stack::unlimited().await.get("Asha", "/core/limits").await.body["limits"], json!([]));

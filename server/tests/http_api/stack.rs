@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use cordboard_server::clock::{self, Clock as _, SystemClock};
 use cordboard_server::config::{Config, Options};
 use cordboard_server::demo::{DemoFile, DemoUser};
-use cordboard_server::clock::{self, Clock as _, SystemClock};
 use cordboard_server::keys::Keys;
 use cordboard_server::store::{Store, TokenRow};
 use cordboard_server::{Running, start};

@@ -51,7 +51,7 @@ pub(in crate::http) async fn write(
     for (index, item) in asked.items.into_iter().enumerate() {
         let agent = item.agent;
         let conditions = Conditions { intent: None, if_match: None, request: Some(identity.0) };
-        match judge(&state, &caller, item, index, now) {
+        match judge(&state, &caller, &item, index, now) {
             Ok(change) => {
                 let guarded = if asked.dry_run { Ok(()) } else { guard(&state, agent) };
                 match guarded {
@@ -87,7 +87,7 @@ pub(in crate::http) async fn write(
 fn judge(
     state: &HttpState,
     caller: &Caller,
-    item: AskedItem,
+    item: &AskedItem,
     index: usize,
     now: Millis,
 ) -> Result<FactChange, ApiError> {

@@ -46,6 +46,7 @@ struct Entry {
     changed: Vec<String>,
     note: Option<String>,
     request: Option<RequestId>,
+    by: Option<Box<Stamp>>,
 }
 
 /// `GET …/presence/history?from=&to=&limit=&cursor=`, for the person and for who answers for them.
@@ -159,7 +160,7 @@ impl Page {
         if entry.changed.is_empty() && before.is_some() {
             return;
         }
-        let stamp = stamp_of(&entry, before.as_deref());
+        let stamp = entry.by.as_deref().cloned().or_else(|| stamp_of(&entry, before.as_deref()));
         let (actor, source) = stamp.map_or_else(
             || (Actor { name: "Not recorded".to_owned(), ..Actor::system() }, Source::System),
             |stamp| (stamp.by, stamp.source),
@@ -178,7 +179,8 @@ impl Page {
     }
 }
 
-/// Who made a change: the stamp of a fact that changed. A fact that was taken away carries none.
+/// Who made a change that the log does not name: the stamp of a fact that changed. Entries of earlier versions that took a
+/// fact away name nobody.
 fn stamp_of(entry: &Entry, before: Option<&AgentFacts>) -> Option<Stamp> {
     let held = before.map(stamps);
     let was = |name: &str| held.as_ref()?.iter().find(|(other, _)| *other == name)?.1.clone();
@@ -210,8 +212,8 @@ fn entry(row: &EventRow) -> Result<Option<Entry>, ApiError> {
     })?;
     let (seq, at) = (row.seq, row.at);
     Ok(match event {
-        Event::FactsSet { agent: _, facts, changed, note, request } => {
-            Some(Entry { seq, at, facts, changed, note, request })
+        Event::FactsSet { agent: _, facts, changed, note, request, by } => {
+            Some(Entry { seq, at, facts, changed, note, request, by })
         }
         Event::PolicySet { .. }
         | Event::Bound { .. }
