@@ -149,10 +149,6 @@ impl CallCenter {
         match input {
             Input::Sip(event) => self.sip_event(now, event),
             Input::Media(event) => self.media_event(now, event),
-            Input::Facts { agent, facts, at } => {
-                let event = Event::FactsSet { agent, facts, changed: Vec::new(), note: None, request: None, by: None };
-                self.route(now, Routing::Obey { event: Box::new(event), at });
-            }
             Input::Obey { event, at } => self.obey(now, event, at),
             Input::Directory(directory) => {
                 self.directory = directory;

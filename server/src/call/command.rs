@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use cordboard_routing::Event;
 use cordboard_shared::FeedPosition;
-use cordboard_shared::agent::AgentFacts;
 use cordboard_shared::event::{ClientMessage, Hello};
 use cordboard_shared::id::{AgentId, CallId, LegId, RecordingId, SessionId};
 use cordboard_shared::phone::E164;
@@ -68,15 +67,6 @@ pub enum Input {
     Sip(cordboard_sip::Event),
     /// Something on the media side.
     Media(FromMedia),
-    /// A person's facts, committed.
-    Facts {
-        /// Whose.
-        agent: AgentId,
-        /// All of them.
-        facts: Box<AgentFacts>,
-        /// Where in the feed.
-        at: FeedPosition,
-    },
     /// An entry of the durable log that came from outside, on disk.
     Obey {
         /// What it says.

@@ -24,7 +24,7 @@ pub enum Audience {
         /// The person.
         agent: Option<AgentId>,
     },
-    /// Everybody who works in this department, and owners, admins and managers.
+    /// Everybody who works in this department or answers for it.
     Department(DepartmentId),
     /// Owners, admins and managers.
     Staff,

@@ -2,6 +2,7 @@
 
 use cordboard_routing::{Elapsed, Input as Routing};
 use cordboard_shared::agent::Toggle;
+use cordboard_shared::api::routing::CallbackView;
 use cordboard_shared::event::ServerMessage;
 use cordboard_shared::id::{AgentId, CallId};
 use cordboard_shared::policy::Settings;
@@ -52,14 +53,11 @@ impl CallCenter {
         Ok(json!({}))
     }
 
-    /// A person says that a callback is dealt with: staff, the person it is for, or a member of its department.
+    /// A person says that a callback is dealt with: whoever may see that call.
     pub(super) fn callback_dealt_with(&mut self, now: Millis, agent: AgentId, call: CallId) -> Result<Value, Problem> {
         let callback = self.engine.callbacks().into_iter().find(|it| it.call == call);
-        let theirs = callback.is_some_and(|callback| {
-            let for_department = callback.department.is_some_and(|id| self.directory.works_in(agent, id));
-            self.directory.is_staff(agent) || callback.agent == Some(agent) || for_department
-        });
-        if !theirs {
+        let sees = |it: CallbackView| self.directory.may_see_call(agent, it.department, it.agent);
+        if !callback.is_some_and(sees) {
             return Err(Problem::new(ProblemCode::NotFound, "There is no such callback, or it is not yours."));
         }
         self.callback_done(now, call)

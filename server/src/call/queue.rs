@@ -86,13 +86,12 @@ impl CallCenter {
 
     /// A new panel hears of every line it may see.
     pub(super) fn tell_queues_to(&mut self, socket: SocketId, agent: AgentId, now: Millis) {
-        let staff = self.directory.is_staff(agent);
         let departments: Vec<_> = self
             .directory
             .departments
             .iter()
             .map(|department| department.id)
-            .filter(|id| staff || self.directory.works_in(agent, *id))
+            .filter(|id| self.directory.works_in(agent, *id))
             .collect();
         for department in departments {
             let message = Box::new(message(department, &self.queue_state(department, now), now));

@@ -89,7 +89,10 @@ impl Floor {
             fence: 0,
         };
         let at = FeedPosition { epoch: 1, bucket: 0, seq: self.seq };
-        self.feed(Input::Facts { agent, facts: Box::new(facts), at });
+        let facts = Box::new(facts);
+        let event =
+            Event::FactsSet { agent, facts, changed: vec!["toggle".to_owned()], note: None, request: None, by: None };
+        self.feed(Input::Obey { event: Box::new(event), at });
     }
 
     pub(super) fn client(&mut self, socket: SocketId, message: ClientMessage) -> Result<Value, Problem> {
