@@ -1,5 +1,6 @@
 //! Every routine of the project in one place: `cargo xtask <routine>`. Nothing else needs to be learned or installed first.
 
+mod bench;
 mod bindgen;
 mod child;
 mod css;
@@ -53,6 +54,11 @@ enum Routine {
     Check,
     /// Licenses, bans, sources and advisories of the dependencies
     Audit,
+    /// Measure on this machine, with release builds, and print the figures beside their goals
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Build the web panel into target/spa
     Panel {
         /// Quick build with names and checks, for work on the panel
@@ -63,6 +69,18 @@ enum Routine {
     Worker,
     /// Generate the panel's style sheet from its sources
     Css,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Decisions, toggles, restarts and rings
+    Engine {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only these parts: engine, toggle, http, ring, restart
+        parts: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -87,6 +105,7 @@ fn perform() -> Result<()> {
         }
         Routine::Check => gate::check(),
         Routine::Audit => gate::audit(),
+        Routine::Bench { what: Bench::Engine { json, parts } } => bench::engine(&parts, json),
         Routine::Panel { dev: true } => panel::build(panel::Flavor::Dev),
         Routine::Panel { dev: false } => panel::build(panel::Flavor::Release),
         Routine::Worker => worker::build(),

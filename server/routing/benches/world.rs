@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use cordboard_routing::{Arrival, DeviceId, DeviceKind, Durable, Engine, Event, Input, Output, Row, Target};
-use cordboard_shared::agent::{
-    Actor, AgentFacts, Apply, Intent, Seat, Source, Stamp, Toggle, ToggleFact,
-};
+use cordboard_routing::{Arrival, DeviceId, DeviceKind, Durable, Engine, Input, Output, Row, Target};
+use cordboard_shared::agent::{Actor, AgentFacts, Apply, Intent, Seat, Source, Stamp, Toggle, ToggleFact};
 use cordboard_shared::department::{Department, Fallback, Member, Strategy};
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, OfferId};
 use cordboard_shared::pii::Pii;
@@ -13,13 +11,13 @@ use cordboard_shared::policy::Policy;
 use cordboard_shared::{FeedPosition, Millis, Version};
 
 /// Departments of every world.
-pub const DEPARTMENTS: u16 = 100;
+pub(crate) const DEPARTMENTS: u16 = 100;
 /// A Thursday, 12:00 in UTC.
 const NOW: Millis = Millis(1_795_089_600_000);
 
 /// How people are spread over the departments.
 #[derive(Clone, Copy, Debug)]
-pub enum Spread {
+pub(crate) enum Spread {
     /// Each person in one department.
     Even,
     /// Each department with this many people, who are in several.
@@ -27,7 +25,7 @@ pub enum Spread {
 }
 
 /// An engine at work.
-pub struct World {
+pub(crate) struct World {
     engine: Engine,
     now: Millis,
     calls: u128,
@@ -36,7 +34,7 @@ pub struct World {
 
 impl World {
     /// `people` in [`DEPARTMENTS`], all On with a device, half of them in a call.
-    pub fn new(people: u16, spread: Spread, strategy: Strategy) -> Self {
+    pub(crate) fn new(people: u16, spread: Spread, strategy: Strategy) -> Self {
         let mut durable = Durable::default();
         for number in 0..people {
             durable.facts.insert(AgentId::demo(number), on());
@@ -57,7 +55,7 @@ impl World {
     }
 
     /// Ends the oldest call, so that a person of that department is free; the time spent is not part of a decision.
-    pub fn free(&mut self) -> DepartmentId {
+    pub(crate) fn free(&mut self) -> DepartmentId {
         let (call, department) = self.connected.pop_front().expect("half of the people are in calls");
         self.feed(Input::CallEnded(call));
         self.feed(Input::CallReleased(call));
@@ -65,18 +63,24 @@ impl World {
     }
 
     /// The arrival of a call for a department, ready to be decided.
-    pub fn arrival(&mut self, department: DepartmentId) -> Input {
+    pub(crate) fn arrival(&mut self, department: DepartmentId) -> Input {
         self.calls += 1;
         self.now = self.now + 1;
         let mut random = [0; 10];
         random.copy_from_slice(&self.calls.to_be_bytes()[6..]);
         let call = CallId::new(self.now, random);
         let caller = Some(Pii(format!("+4477009{:05}", self.calls % 100_000)));
-        Input::CallArrived(Arrival { call, target: Target::Department(department), row: Row::Queue, caller, priority: 0 })
+        Input::CallArrived(Arrival {
+            call,
+            target: Target::Department(department),
+            row: Row::Queue,
+            caller,
+            priority: 0,
+        })
     }
 
     /// One decision: who rings, and why not the others. Gives the offer and the number of outputs.
-    pub fn decide(&mut self, arrival: Input) -> (OfferId, CallId, usize) {
+    pub(crate) fn decide(&mut self, arrival: Input) -> (OfferId, CallId, usize) {
         self.engine.handle_input(self.now, arrival).expect("the department is there");
         let mut offered = None;
         let mut outputs = 0;
@@ -93,14 +97,14 @@ impl World {
     }
 
     /// The person answers.
-    pub fn answer(&mut self, offer: OfferId, call: CallId, department: DepartmentId) {
+    pub(crate) fn answer(&mut self, offer: OfferId, call: CallId, department: DepartmentId) {
         self.feed(Input::OfferConfirmed(offer));
         self.feed(Input::OfferAccepted(offer));
         self.connected.push_back((call, department));
     }
 
     /// From arrival to conversation.
-    pub fn take(&mut self, department: DepartmentId) {
+    pub(crate) fn take(&mut self, department: DepartmentId) {
         let arrival = self.arrival(department);
         let (offer, call, _) = self.decide(arrival);
         self.answer(offer, call, department);
