@@ -16,6 +16,8 @@ use crate::matrix::{Judged, Letter, Matrix, Row};
 use crate::offer::Offer;
 use crate::strategy::{Candidate, Standing, choose, rung};
 
+/// How much of a line is looked at in one go.
+const HEAD: usize = 16;
 /// Longest wait of a callback for its busy person, in milliseconds.
 const CALLBACK_WAIT_MS: u64 = 3_600_000;
 
@@ -56,26 +58,39 @@ impl Engine {
         let dirty = std::mem::take(&mut self.dirty);
         let mut must = dirty.lines;
         for agent in &dirty.less {
-            must.extend(self.queued_for(*agent));
+            must.extend(self.queued_for(*agent, 0, usize::MAX));
         }
         let free: Vec<_> = dirty.freed.into_iter().filter(|id| self.is_idle(*id)).collect();
         let mut order: Vec<_> = must.iter().filter_map(|call| self.rank(now, *call)).collect();
-        for agent in &free {
-            let calls = self.queued_for(*agent);
-            order.extend(calls.into_iter().filter(|call| !must.contains(call)).filter_map(|call| self.rank(now, call)));
-        }
-        order.sort_unstable();
-        order.dedup();
-        for (.., call) in order {
-            if !must.contains(&call) && !free.iter().any(|id| self.is_idle(*id)) {
-                // Everybody who had become free is taken.
-                continue;
+        // Of a long line only the head is looked at first: mostly it takes everybody who is free. A call that must take
+        // its step may stand further behind, and then nobody before it may be left out.
+        let head = if must.is_empty() { HEAD } else { usize::MAX };
+        let mut from = 0;
+        loop {
+            let mut more = false;
+            for agent in free.iter().filter(|id| self.is_idle(**id)) {
+                let calls = self.queued_for(*agent, from, head);
+                more |= calls.len() >= head;
+                let others = calls.into_iter().filter(|call| !must.contains(call));
+                order.extend(others.filter_map(|call| self.rank(now, call)));
             }
-            if self.state.lines.contains_key(&call) {
-                self.advance(now, call);
-            } else {
-                self.callback_turn(now, call);
+            order.sort_unstable();
+            order.dedup();
+            for (.., call) in order.drain(..) {
+                if !must.contains(&call) && !free.iter().any(|id| self.is_idle(*id)) {
+                    // Everybody who had become free is taken.
+                    continue;
+                }
+                if self.state.lines.contains_key(&call) {
+                    self.advance(now, call);
+                } else {
+                    self.callback_turn(now, call);
+                }
             }
+            if !more || !free.iter().any(|id| self.is_idle(*id)) {
+                return;
+            }
+            from += head;
         }
     }
 
@@ -83,12 +98,14 @@ impl Engine {
         self.agent(id).is_some_and(|agent| agent.load == Load::Idle)
     }
 
-    /// Calls and callbacks that this person could serve: those in the lines of their departments, and who waits for them.
-    fn queued_for(&self, id: AgentId) -> Vec<CallId> {
+    /// Calls and callbacks that this person could serve: those in the lines of their departments, from one place on and
+    /// so many of each, and at first who waits for them by name.
+    fn queued_for(&self, id: AgentId, from: usize, most: usize) -> Vec<CallId> {
         let Some(agent) = self.agent(id) else { return Vec::new() };
         let queues = agent.member_of.iter().filter_map(|department| self.state.queues.get(department));
-        let by_name = self.state.by_name.get(&id).into_iter().flatten().copied();
-        queues.flatten().map(|key| key.call).chain(by_name).collect()
+        let in_line = queues.flat_map(|queue| queue.iter().skip(from).take(most)).map(|key| key.call);
+        let by_name = self.state.by_name.get(&id).into_iter().flatten().copied().filter(|_| from == 0);
+        in_line.chain(by_name).collect()
     }
 
     /// The order in which lines take their step: priority, then the wait weighed by the department, then the place.

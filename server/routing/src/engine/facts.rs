@@ -88,7 +88,9 @@ impl Engine {
         // A change that blocks ends a ring in flight before anybody is told that the change holds.
         self.withdraw_if_blocked(now, id);
         self.dirty.freed.insert(id);
-        self.dirty.less.insert(id);
+        if self.agent(id).is_some_and(|agent| !agent.blocked_when_idle().is_empty()) {
+            self.dirty.less.insert(id);
+        }
         self.push(Output::PresenceChanged(id));
     }
 

@@ -140,7 +140,6 @@ impl Engine {
             let until = now + wrap_up_ms;
             self.set_load(now, agent, Load::AfterCallWork(until));
             self.wake(until, Timer::WrapUp(agent));
-            self.dirty.less.insert(agent);
         }
         self.after_call(agent);
         Ok(())
