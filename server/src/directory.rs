@@ -152,9 +152,7 @@ impl Directory {
         Some(viewer) == agent
             || self.agents.get(&viewer).is_some_and(|it| it.role.is_admin())
             || department.is_some_and(|department| self.works_in(viewer, department))
-            || (department.is_none()
-                && self.is_staff(viewer)
-                && agent.is_none_or(|agent| self.may_see(viewer, agent)))
+            || (department.is_none() && self.is_staff(viewer) && agent.is_none_or(|agent| self.may_see(viewer, agent)))
     }
 
     /// Whether this person may see the other one's presence: themselves, colleagues of a department and of those they
@@ -162,9 +160,10 @@ impl Directory {
     pub fn may_see(&self, agent: AgentId, other: AgentId) -> bool {
         agent == other
             || self.agents.get(&agent).is_some_and(|it| it.role.is_admin())
-            || self.departments.iter().any(|it| {
-                it.members.iter().any(|member| member.agent == other) && self.works_in(agent, it.id)
-            })
+            || self
+                .departments
+                .iter()
+                .any(|it| it.members.iter().any(|member| member.agent == other) && self.works_in(agent, it.id))
     }
 }
 

@@ -47,7 +47,8 @@ async fn found_demo(config: &Config) -> anyhow::Result<()> {
     cordboard_server::config::create_data_dir(&config.data_dir)?;
     let keys = Arc::new(Keys::open(&config.data_dir)?);
     let store = Store::open(&config.database_path()).await?;
-    demo::fill(&store, &keys, &config.data_dir, (config.http, config.sip), SystemClock.now(), config.demo_history).await?;
+    demo::fill(&store, &keys, &config.data_dir, (config.http, config.sip), SystemClock.now(), config.demo_history)
+        .await?;
     demo::write_demo_json(&config.data_dir, config.http, config.sip).context("cannot write demo.json")?;
     store.close().await;
     Ok(())

@@ -70,7 +70,8 @@ async fn what_was_acknowledged_is_there_whenever_the_power_fails() {
         let revived = serve(image.path()).await;
 
         let found = facts(&revived).await;
-        for ((agent, version, _), ((_, before, _), (_, after, _))) in found.iter().zip(acknowledged.iter().zip(&later)) {
+        for ((agent, version, _), ((_, before, _), (_, after, _))) in found.iter().zip(acknowledged.iter().zip(&later))
+        {
             // What was obeyed before the cut is there; a change that was on its way may be, and no more than that.
             assert!(before <= version, "{agent}: {version} of {before}, round {round}");
             assert!(version.rev <= after.rev + 8, "{agent}: {version} of {after}, round {round}");
@@ -168,7 +169,8 @@ async fn the_policy_is_changed_by_version_and_in_force_when_it_is_answered() {
     let mut next = (*first).clone();
     next.departments[0].ring_seconds = 15;
 
-    let changed = server.app.edit_policy(PolicyEdit::Replace(Box::new(next.clone())), Some(first.version)).await.unwrap();
+    let changed =
+        server.app.edit_policy(PolicyEdit::Replace(Box::new(next.clone())), Some(first.version)).await.unwrap();
 
     assert_eq!((changed.version, changed.departments[0].ring_seconds), (first.version + 1, 15));
     assert_eq!(server.app.directory().departments[0].ring_seconds, 15);
@@ -221,7 +223,15 @@ async fn facts(server: &Running) -> Vec<(AgentId, cordboard_shared::Version, Str
     let lasting = |it: Presence| {
         let text = format!(
             "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
-            it.state, it.since, it.actor, it.reason, it.until, it.facts.pause, it.facts.dnd, it.facts.opt_out, it.intent
+            it.state,
+            it.since,
+            it.actor,
+            it.reason,
+            it.until,
+            it.facts.pause,
+            it.facts.dnd,
+            it.facts.opt_out,
+            it.intent
         );
         (it.uuid, it.version, text)
     };

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use cordboard_server::demo;
 use cordboard_server::store::{
-    Batch, CHECKPOINT_FORMAT, CallCursor, CallFilter, CheckpointRow, EVENT_FORMAT, EventRow, Historic, NewAccount, NewPerson, RecordingRow, SNAPSHOT_FORMAT, SessionRow,
-    SnapshotRow, Store, StoreError, TokenRow, TraceRow, Traced,
+    Batch, CHECKPOINT_FORMAT, CallCursor, CallFilter, CheckpointRow, EVENT_FORMAT, EventRow, Historic, NewAccount,
+    NewPerson, RecordingRow, SNAPSHOT_FORMAT, SessionRow, SnapshotRow, Store, StoreError, TokenRow, TraceRow, Traced,
 };
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallState, CallView, Direction, Party, RecordingKind};
@@ -397,7 +397,8 @@ async fn something_that_is_no_database_is_refused_by_its_path() {
 async fn a_snapshot_is_replaced_by_a_newer_one_and_never_by_an_older() {
     let (_dir, store, account) = fresh().await;
     assert_eq!(store.snapshot(account).await.unwrap(), None);
-    let snapshot = |seq| SnapshotRow { seq, at: Millis(5), format: SNAPSHOT_FORMAT, body: json!({ "seq": seq }).to_string() };
+    let snapshot =
+        |seq| SnapshotRow { seq, at: Millis(5), format: SNAPSHOT_FORMAT, body: json!({ "seq": seq }).to_string() };
     for seq in [7, 20, 13] {
         let batch = Batch { account, snapshot: Some(snapshot(seq)), ..Batch::default() };
         store.commit(&batch).await.unwrap();
@@ -447,7 +448,8 @@ async fn a_trace_comes_back_in_order_with_the_entries_it_names() {
     let (_dir, store, account) = fresh().await;
     let mut trace = inputs(3, 4, 1_000);
     trace[1].input = Traced::Event(1);
-    let batch = Batch { account, events: vec![event(account, 1, json!({"a": 1}))], trace: trace.clone(), ..Batch::default() };
+    let batch =
+        Batch { account, events: vec![event(account, 1, json!({"a": 1}))], trace: trace.clone(), ..Batch::default() };
     store.commit(&batch).await.unwrap();
 
     let read = store.trace(account, 3, 0, 100).await.unwrap();

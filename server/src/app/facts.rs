@@ -98,12 +98,10 @@ pub(super) fn decide(facts: &AgentFacts, write: &FactWrite, basis: Basis<'_>) ->
         FactChange::Slots { set } => {
             slots::set(&mut next.slots, set, stamp())?.then_some("slots").into_iter().collect()
         }
-        FactChange::WorkAnyway { until } => {
-            block::work_anyway(&mut next.work_anyway, *until, basis, stamp())?
-                .then_some("work_anyway")
-                .into_iter()
-                .collect()
-        }
+        FactChange::WorkAnyway { until } => block::work_anyway(&mut next.work_anyway, *until, basis, stamp())?
+            .then_some("work_anyway")
+            .into_iter()
+            .collect(),
         FactChange::Seat { active } => {
             let seat = if *active { Seat::Active } else { Seat::Disabled };
             (std::mem::replace(&mut next.seat, seat) != seat).then_some("seat").into_iter().collect()

@@ -16,9 +16,7 @@ use tokio::time::timeout;
 
 use super::log;
 use crate::clock::{Clock, SystemClock};
-use crate::store::{
-    Batch, CheckpointRow, EventRow, RecordingRow, SnapshotRow, Store, StoreError, TraceRow, Traced,
-};
+use crate::store::{Batch, CheckpointRow, EventRow, RecordingRow, SnapshotRow, Store, StoreError, TraceRow, Traced};
 
 /// Most entries of one commit.
 const BATCH: usize = 512;
@@ -256,7 +254,11 @@ impl Journal {
             && batch.snapshot.is_none()
             && batch.alive_at.is_none());
         // What follows from an input never reaches the disk before it; entries of the log alone stay one statement.
-        let due = records || closing || !self.settling.is_empty() || self.trace.len() >= BATCH || self.traced_at.elapsed() >= TRACE_WAIT;
+        let due = records
+            || closing
+            || !self.settling.is_empty()
+            || self.trace.len() >= BATCH
+            || self.traced_at.elapsed() >= TRACE_WAIT;
         if !records && self.events.is_empty() && (self.trace.is_empty() || !due) {
             self.failures = 0;
             self.tell_settled();
@@ -347,7 +349,10 @@ impl Journal {
             Ok(_) => self.forgot_at = Instant::now(),
             Err(error) => {
                 self.forgot_at = Instant::now();
-                tracing::warn!(error = &error as &dyn std::error::Error, "old inputs of the engine cannot be forgotten");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "old inputs of the engine cannot be forgotten"
+                );
             }
         }
     }

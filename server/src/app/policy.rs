@@ -100,7 +100,8 @@ pub fn findings(policy: &Policy, directory: &Directory) -> Vec<PolicyFinding> {
 
 fn check_emergency(route: &EmergencyRoute, now: Millis) -> Result<(), Problem> {
     let invalid = |pointer: &str, sentence: &str| {
-        Err(Problem::new(ProblemCode::InvalidField, format!("{sentence} Nothing was changed.")).with("pointer", pointer))
+        Err(Problem::new(ProblemCode::InvalidField, format!("{sentence} Nothing was changed."))
+            .with("pointer", pointer))
     };
     if route.reason.trim().is_empty() {
         return invalid("/reason", "An emergency route needs a reason; everybody it can reach sees it.");

@@ -71,7 +71,8 @@ pub(super) async fn run(
         assumptions.push("some of what happened was not kept: calls after such a gap are left out".to_owned());
     }
     if stretches.len() > 1 {
-        assumptions.push("the server was started anew within the time: each of its runs is run again by itself".to_owned());
+        assumptions
+            .push("the server was started anew within the time: each of its runs is run again by itself".to_owned());
     }
 
     let recorded = recorded(store, account, &request).await?;
@@ -81,7 +82,8 @@ pub(super) async fn run(
             stretches.into_iter().map(|stretch| Ok(again(stretch, &asked, &recorded)?)).collect();
         answers.map(|answers| (answers, recorded))
     });
-    let (answers, recorded) = answers.await.map_err(|error| internal(&error.into()))?.map_err(|error| internal(&error))?;
+    let (answers, recorded) =
+        answers.await.map_err(|error| internal(&error.into()))?.map_err(|error| internal(&error))?;
     let mut answer = merge(answers, assumptions);
     leave_out_cut_calls(store, account, &request, &recorded, &mut answer).await?;
     Ok(answer)

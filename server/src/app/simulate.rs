@@ -78,7 +78,8 @@ fn way(to: &str, directory: &Directory, assumptions: &mut Vec<String>) -> Result
     if let Some(digits) = to.strip_prefix("extension:") {
         return extension(digits.parse().ok(), Row::DirectExtension, directory);
     }
-    let number: E164 = to.parse().map_err(|_| invalid("/to", "to is a number, department:<slug> or extension:<digits>."))?;
+    let number: E164 =
+        to.parse().map_err(|_| invalid("/to", "to is a number, department:<slug> or extension:<digits>."))?;
     let Some(number) = directory.number(&number) else {
         return Err(invalid("/to", "This account has no such number."));
     };

@@ -118,9 +118,7 @@ async fn upsert_decisions(writer: &mut SqliteConnection, batch: &Batch) -> Resul
     }
     let rows = newest
         .iter()
-        .map(|((call, step), decision)| {
-            Ok(json!([hex(call.0), step, decision::pack(decision)]))
-        })
+        .map(|((call, step), decision)| Ok(json!([hex(call.0), step, decision::pack(decision)])))
         .collect::<Result<Vec<_>, StoreError>>()?;
     sqlx::query(
         "INSERT INTO decision (account, call, step, body)

@@ -150,13 +150,20 @@ mod tests {
 
     #[test]
     fn an_entry_comes_back_as_it_was_and_takes_little_more_than_half_the_room() {
-        for decision in [full(), Decision { department: None, refused: Some(Reason::BlockedCaller), members: vec![], ..full() }] {
+        for decision in
+            [full(), Decision { department: None, refused: Some(Reason::BlockedCaller), members: vec![], ..full() }]
+        {
             let packed = pack(&decision).to_string();
 
             assert_eq!(read(&packed).unwrap(), decision);
             let plain = serde_json::to_string(&decision).unwrap();
             assert_eq!(read(&plain).unwrap(), decision, "rows of the version before are read as they are");
-            assert!(packed.len() * 5 < plain.len() * 3 || decision.members.is_empty(), "{} of {}", packed.len(), plain.len());
+            assert!(
+                packed.len() * 5 < plain.len() * 3 || decision.members.is_empty(),
+                "{} of {}",
+                packed.len(),
+                plain.len()
+            );
         }
     }
 

@@ -49,9 +49,9 @@ impl Store {
     /// The events of an account after a place in its log, in order.
     #[tracing::instrument(name = "db.event.list", level = "debug", skip(self))]
     pub async fn events(&self, account: AccountId, after: u64) -> Result<Vec<EventRow>, StoreError> {
-        self.events_in_chunks(account, after, usize::MAX, |chunk| std::future::ready(Ok(chunk))).await.map(|chunks| {
-            chunks.into_iter().flatten().collect()
-        })
+        self.events_in_chunks(account, after, usize::MAX, |chunk| std::future::ready(Ok(chunk)))
+            .await
+            .map(|chunks| chunks.into_iter().flatten().collect())
     }
 
     /// The events after a place, each chunk handed on as it comes, so that reading and understanding overlap.
@@ -87,8 +87,10 @@ impl Store {
 
     /// Number of the last event; 0 when there is none.
     pub async fn last_event(&self, account: AccountId) -> Result<u64, StoreError> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(seq) FROM event WHERE account = $1").bind(account.0).fetch_one(&self.read).await?;
+        let last: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM event WHERE account = $1")
+            .bind(account.0)
+            .fetch_one(&self.read)
+            .await?;
         Ok(last.map_or(0, unsigned))
     }
 

@@ -58,7 +58,8 @@ fn a_toggle_repeated_after_a_lost_answer_is_told_that_it_holds() {
 
 #[test]
 fn one_bad_client_cannot_lock_a_person_out_by_a_huge_number() {
-    let leap = FactWrite { intent: Some(intent(cordboard_shared::agent::INTENT_LEAP + 1, "a")), ..toggle(Toggle::Away) };
+    let leap =
+        FactWrite { intent: Some(intent(cordboard_shared::agent::INTENT_LEAP + 1, "a")), ..toggle(Toggle::Away) };
     assert_eq!(code(on(&initial(Millis(0), 1), &leap)), ProblemCode::InvalidRequest);
 }
 
@@ -135,7 +136,8 @@ fn each_block_keeps_its_own_stamp_and_leaves_the_others_alone() {
     let since = |block: &Option<Block>| block.as_ref().unwrap().stamp.since;
     assert_eq!((since(&out.pause), since(&out.dnd), since(&out.opt_out)), (NOW, NOW + 100, NOW + 200));
     assert_eq!(out.version.rev, 4);
-    let longer = on_at(&out, &write(FactChange::Pause { set: block("stock take", Some(LATER + 1)) }), NOW + 300).unwrap();
+    let longer =
+        on_at(&out, &write(FactChange::Pause { set: block("stock take", Some(LATER + 1)) }), NOW + 300).unwrap();
     assert_eq!((longer.changed.len(), since(&longer.facts.pause)), (1, NOW), "it stands since it was first set");
     let toggled = on_at(&out, &toggle(Toggle::Away), NOW + 400).unwrap().facts;
     assert_eq!((&toggled.pause, &toggled.dnd, &toggled.opt_out), (&out.pause, &out.dnd, &out.opt_out));
@@ -169,7 +171,10 @@ fn what_cannot_be_is_refused_with_its_place() {
         (FactChange::OptOut { set: block("", Some(LATER)) }, "/until"),
         (FactChange::Slots { set: hours(r#"{"zone":"Moon/Base","open":[]}"#) }, "/zone"),
         (FactChange::Slots { set: hours(r#"{"open":[{"days":[],"from":"09:00","to":"17:00"}]}"#) }, "/open/0/days"),
-        (FactChange::Slots { set: hours(r#"{"open":[{"days":["mon"],"from":"24:00","to":"17:00"}]}"#) }, "/open/0/from"),
+        (
+            FactChange::Slots { set: hours(r#"{"open":[{"days":["mon"],"from":"24:00","to":"17:00"}]}"#) },
+            "/open/0/from",
+        ),
         (FactChange::Slots { set: hours(r#"{"holidays":[{"date":"2026-12-25","name":"X"}]}"#) }, "/holidays"),
     ] {
         let problem = on(&initial(Millis(0), 1), &write(change.clone())).unwrap_err();

@@ -33,10 +33,8 @@ pub(super) fn set(
     let apply = if change.state == Toggle::Away { change.apply } else { Apply::Now };
     let resumes = change.state == Toggle::On && write.resumes && facts.opt_out.is_some();
     let held = &facts.toggle;
-    let same = held.state == change.state
-        && held.reason == change.reason
-        && held.until == change.until
-        && held.apply == apply;
+    let same =
+        held.state == change.state && held.reason == change.reason && held.until == change.until && held.apply == apply;
     if same && !resumes {
         // A number that was sent is remembered, so that no older one overrides what was asked for last.
         if write.intent.is_some() {

@@ -40,7 +40,11 @@ async fn a_fact_is_refused_and_records_wait_while_the_database_is_locked() {
     assert_eq!((reported, last), (vec![2], 2));
     let rows = stage.store.events(stage.account, 0).await.unwrap();
     let people: Vec<_> = rows.iter().map(|row| (row.seq, row.agent)).collect();
-    assert_eq!(people, [(1, None), (2, Some(AgentId::demo(0x23)))], "what was remembered stays, in front and without a gap");
+    assert_eq!(
+        people,
+        [(1, None), (2, Some(AgentId::demo(0x23)))],
+        "what was remembered stays, in front and without a gap"
+    );
     let decisions = stage.store.decisions(stage.account, call_id()).await.unwrap();
     assert_eq!(decisions.len(), 1, "the record waited and was written");
 }
@@ -134,7 +138,14 @@ fn remembered(call: CallId) -> Entry {
 
 fn decided(agent: u16, generation: u64) -> Entry {
     let facts = Box::new(facts::initial(Millis(1), 1));
-    let event = Event::FactsSet { agent: AgentId::demo(agent), facts, changed: Vec::new(), note: None, request: None, by: None };
+    let event = Event::FactsSet {
+        agent: AgentId::demo(agent),
+        facts,
+        changed: Vec::new(),
+        note: None,
+        request: None,
+        by: None,
+    };
     Entry::Event { event: Box::new(event), at: Millis(1), generation: Some(generation) }
 }
 

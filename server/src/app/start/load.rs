@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use cordboard_routing::{Durable, Elapsed, Engine, Event, Output};
+use cordboard_shared::agent::{Actor, Source, Stamp};
 use cordboard_shared::{FeedPosition, Millis};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -144,7 +145,7 @@ fn passed(durable: &Durable, now: Millis, epoch: u32) -> Vec<Event> {
                 changed,
                 note: None,
                 request: None,
-                by: None,
+                by: Some(Box::new(Stamp { since: now, by: Actor::system(), source: Source::System })),
             });
         }
     }
@@ -156,3 +157,6 @@ pub(super) fn checkpoint(engine: &Engine, run: u64, at: Millis) -> anyhow::Resul
     let body = serde_json::to_string(engine).context("cannot write the engine as JSON")?;
     Ok(CheckpointRow { run, n: 0, at, format: CHECKPOINT_FORMAT, body })
 }
+
+#[cfg(test)]
+mod tests;

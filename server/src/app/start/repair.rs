@@ -11,7 +11,12 @@ use crate::hex::hex;
 use crate::store::{Batch, RecordingRow, Store};
 
 /// Legs die with the process: each call it left open is over since the last sign of life.
-pub(super) async fn close_cut_calls(store: &Store, directory: &Directory, folder: &Path, now: Millis) -> anyhow::Result<()> {
+pub(super) async fn close_cut_calls(
+    store: &Store,
+    directory: &Directory,
+    folder: &Path,
+    now: Millis,
+) -> anyhow::Result<()> {
     let open = store.open_calls().await?;
     if open.is_empty() {
         return Ok(());
