@@ -98,6 +98,8 @@ pub enum Message {
     Presence(Box<Presence>),
     /// A call is offered to this person.
     Ring(Box<Ring>),
+    /// A call is offered to this person, in a program without a telephone.
+    RingsElsewhere,
     /// It still rings, for so many milliseconds.
     RingLease(OfferId, u64),
     /// It stops.
@@ -156,32 +158,66 @@ pub fn problem(text: &str) -> Result<Problem, DecodeError> {
     problem_of(object(parse(text)?)?)
 }
 
+/// How a program reads what is about calls: a program without a telephone does not carry the code for it.
+#[derive(Clone, Copy)]
+pub struct Reader {
+    message: fn(&str, Map<String, Value>) -> Result<Message, DecodeError>,
+    offers: fn(Map<String, Value>) -> Result<Offers, DecodeError>,
+}
+
+/// What rings and what is talked on.
+type Offers = (Vec<Ring>, Vec<LiveCall>);
+
+/// Reads calls.
+pub const WITH_CALLS: Reader = Reader { message: call_message, offers };
+/// Notes that a call rings, and nothing else about calls.
+pub const WITHOUT_CALLS: Reader = Reader {
+    message: |kind, _| Ok(if kind == "ring" { Message::RingsElsewhere } else { Message::Other }),
+    offers: |_| Ok((Vec::new(), Vec::new())),
+};
+
 /// Reads a frame of the live socket.
-pub fn frame(text: &str) -> Result<Frame, DecodeError> {
+pub fn frame(text: &str, reader: Reader) -> Result<Frame, DecodeError> {
     let mut frame = object(parse(text)?)?;
     let seq = field(&mut frame, "seq")?;
     let kind: String = field(&mut frame, "type")?;
-    let message = message(&kind, frame.remove("data").unwrap_or_default())?;
+    let message = message(&kind, frame.remove("data").unwrap_or_default(), reader)?;
     Ok(Frame { seq, pos: field(&mut frame, "pos")?, re: field(&mut frame, "re")?, message })
 }
 
-fn message(kind: &str, data: Value) -> Result<Message, DecodeError> {
-    if kind == "ok" {
-        return Ok(Message::Ok(data));
-    }
-    let mut data = object(data)?;
+fn call_message(kind: &str, mut data: Map<String, Value>) -> Result<Message, DecodeError> {
     Ok(match kind {
-        "error" => Message::Error(problem_of(data)?),
-        "snapshot" => Message::Snapshot(Box::new(picture(data)?)),
-        "gap" => Message::Gap,
-        "ping" => Message::Ping(field(&mut data, "t")?),
-        "presence.changed" => Message::Presence(Box::new(from_value(Value::Object(data))?)),
         "ring" => Message::Ring(Box::new(from_value(Value::Object(data))?)),
         "ring.lease" => Message::RingLease(field(&mut data, "offer")?, field(&mut data, "lease_ms")?),
         "ring.stop" => Message::RingStop(field(&mut data, "offer")?, field(&mut data, "reason")?),
         "call.state" => Message::CallState(Box::new(live_call(data)?)),
         "call.audio" => Message::CallAudio(field(&mut data, "call")?, field(&mut data, "verdict")?),
         "call.logged" => Message::CallLogged(Box::new(from_value::<CallView>(Value::Object(data))?)),
+        _ => Message::Other,
+    })
+}
+
+fn offers(mut data: Map<String, Value>) -> Result<Offers, DecodeError> {
+    let calls = match data.remove("calls") {
+        Some(Value::Array(calls)) => {
+            calls.into_iter().map(|call| live_call(object(call)?)).collect::<Result<_, DecodeError>>()?
+        }
+        Some(_) | None => Vec::new(),
+    };
+    Ok((field(&mut data, "offers")?, calls))
+}
+
+fn message(kind: &str, data: Value, reader: Reader) -> Result<Message, DecodeError> {
+    if kind == "ok" {
+        return Ok(Message::Ok(data));
+    }
+    let mut data = object(data)?;
+    Ok(match kind {
+        "error" => Message::Error(problem_of(data)?),
+        "snapshot" => Message::Snapshot(Box::new(picture(data, reader)?)),
+        "gap" => Message::Gap,
+        "ping" => Message::Ping(field(&mut data, "t")?),
+        "presence.changed" => Message::Presence(Box::new(from_value(Value::Object(data))?)),
         "queue.changed" => Message::Queue(
             field(&mut data, "department")?,
             field(&mut data, "waiting")?,
@@ -197,17 +233,16 @@ fn message(kind: &str, data: Value) -> Result<Message, DecodeError> {
         "away.set" => Message::AwaySet(field(&mut data, "reason")?),
         "away.over" => Message::AwayOver,
         "draining" => Message::Draining(field(&mut data, "retry_ms")?),
-        _ => Message::Other,
+        other => return (reader.message)(other, data),
     })
 }
 
-fn picture(mut data: Map<String, Value>) -> Result<Picture, DecodeError> {
-    let calls = match data.remove("calls") {
-        Some(Value::Array(calls)) => {
-            calls.into_iter().map(|call| live_call(object(call)?)).collect::<Result<_, DecodeError>>()?
-        }
-        Some(_) | None => Vec::new(),
-    };
+fn picture(mut data: Map<String, Value>, reader: Reader) -> Result<Picture, DecodeError> {
+    let about_calls = ["offers", "calls"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), data.remove(name)?)))
+        .collect::<Map<String, Value>>();
+    let (offers, calls) = (reader.offers)(about_calls)?;
     // Those who see the policy find the emergency routes in it.
     let mut emergencies = list(&mut data, "emergencies")?;
     if let Some(Value::Object(mut policy)) = data.remove("policy") {
@@ -220,7 +255,7 @@ fn picture(mut data: Map<String, Value>) -> Result<Picture, DecodeError> {
         presences: field(&mut data, "presences")?,
         groups: field(&mut data, "departments")?,
         numbers: list(&mut data, "numbers")?,
-        offers: field(&mut data, "offers")?,
+        offers,
         calls,
         zone: field::<Option<_>>(&mut data, "zone")?.unwrap_or_default(),
         away_reasons: list(&mut data, "away_reasons")?,

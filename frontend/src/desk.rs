@@ -19,7 +19,7 @@ use crate::components::navigation::Navigation;
 use crate::components::notices::Notices;
 use crate::components::top_bar::TopBar;
 use crate::components::wrap_up::WrapUp;
-use crate::decode::Message;
+use crate::decode::{self, Message};
 use crate::model::softphone::{Input, Softphone};
 use crate::pages::calls::Calls;
 use crate::pages::desk::Desk;
@@ -28,7 +28,7 @@ use crate::pages::help::Help;
 use crate::pages::not_found::NotFound;
 use crate::pages::sign_in::SignInPage;
 use crate::panel::{Hooks, Panel, Session, use_panel};
-use crate::{api, callbacks, calls, device, live, shortcuts, telephone};
+use crate::{api, callbacks, calls, device, emergencies, live, shortcuts, telephone};
 
 /// How often the clocks on the screen move, in milliseconds.
 const TICK_MS: u32 = 1_000;
@@ -40,6 +40,7 @@ pub(crate) struct KeypadOpen(pub(crate) RwSignal<bool>);
 /// What the desk does with calls, callbacks and notices.
 static HOOKS: Hooks = Hooks {
     program: Program::Desk,
+    reader: decode::WITH_CALLS,
     device: |panel| panel.device.with_untracked(device::Device::state),
     begin,
     hear,
@@ -59,6 +60,7 @@ fn begin(panel: Panel, me: AgentId, offers: Vec<Ring>, current: Vec<LiveCall>) {
     // What was logged, or came due, while the link was down.
     calls::load_first(panel);
     callbacks::load(panel);
+    emergencies::refresh(panel);
 }
 
 fn hear(panel: Panel, message: Message) {
@@ -79,6 +81,8 @@ fn hear(panel: Panel, message: Message) {
         }
         Message::Gap => panel.log.set(CallLog::default()),
         Message::Callbacks => callbacks::load(panel),
+        // New rules touch every line.
+        Message::Queue(..) => emergencies::refresh(panel),
         Message::SignOutSoon(at) => {
             panel.notices.update(|notices| notices.signout_soon(at));
             let text =
@@ -95,7 +99,7 @@ fn hear(panel: Panel, message: Message) {
         | Message::Snapshot(_)
         | Message::Ping(_)
         | Message::Presence(_)
-        | Message::Queue(..)
+        | Message::RingsElsewhere
         | Message::Policy { .. }
         | Message::Draining(_)
         | Message::Other => {}
@@ -188,7 +192,13 @@ fn Gate() -> impl IntoView {
                 Route::SignIn
             }
             (Some(true), Route::SignIn) => wanted.get_value(),
-            (_, manage) if manage.program() == Some(Program::Manage) => return history::load(manage),
+            // Whoever serves the desk under that address too, such as a tool for work on it, must not be asked again.
+            (_, manage) if manage.program() == Some(Program::Manage) => {
+                if !history::is_at(manage) {
+                    history::load(manage);
+                }
+                return;
+            }
             (Some(true), _) => return,
         };
         history::replace(there);
@@ -221,9 +231,10 @@ fn Frame() -> impl IntoView {
         Route::Calls => view! { <Calls/> }.into_any(),
         Route::Devices => view! { <Devices/> }.into_any(),
         Route::Help => view! { <Help/> }.into_any(),
-        // On the way to the wanted page, or to the other program.
-        Route::SignIn
-        | Route::Team
+        // On the way to the wanted page.
+        Route::SignIn => ().into_any(),
+        // On the way to the other program, if it is served here.
+        Route::Team
         | Route::Bulk
         | Route::Routing
         | Route::WhatIf
@@ -231,8 +242,8 @@ fn Frame() -> impl IntoView {
         | Route::Emergency
         | Route::Blocked
         | Route::Outbox
-        | Route::Replay => ().into_any(),
-        Route::Unknown => view! { <NotFound/> }.into_any(),
+        | Route::Replay
+        | Route::Unknown => view! { <NotFound/> }.into_any(),
     };
     view! {
         <a class="skip-link" href="#main">"Skip to content"</a>

@@ -171,7 +171,7 @@ fn lost(panel: Panel, after: Option<u64>) {
 
 fn heard(panel: Panel, text: &str) {
     // Of a frame that makes no sense the number is lost, too: the next one shows the gap.
-    let Ok(frame) = decode::frame(text) else { return };
+    let Ok(frame) = decode::frame(text, panel.hooks.reader) else { return };
     let followed = panel.link.try_update(|link| link.heard(clock::now(), frame.seq, frame.pos));
     if followed.is_some_and(|followed| followed.is_err()) {
         lost(panel, None);
@@ -205,6 +205,7 @@ fn take_in(panel: Panel, frame: Frame) {
         Message::Queue(department, waiting, longest_ms) => {
             let now = panel.exactly_now();
             panel.roster.update(|roster| roster.queue_changed(now, department, waiting, longest_ms));
+            (panel.hooks.hear)(panel, Message::Queue(department, waiting, longest_ms));
         }
         Message::Policy { version, groups, emergencies } => {
             panel.policy_version.set(version);
@@ -214,6 +215,7 @@ fn take_in(panel: Panel, frame: Frame) {
         Message::Draining(retry_ms) => lost(panel, Some(retry_ms)),
         other @ (Message::Gap
         | Message::Ring(_)
+        | Message::RingsElsewhere
         | Message::RingLease(..)
         | Message::RingStop(..)
         | Message::CallState(_)

@@ -14,7 +14,7 @@ use crate::components::navigation::Entry;
 use crate::components::notices::Emergencies;
 use crate::components::page_title::PageTitle;
 use crate::components::top_bar::{AccountMenu, LinkLamp, ThemeButton};
-use crate::decode::Message;
+use crate::decode::{self, Message};
 use crate::model::route::{Program, Route};
 use crate::pages::not_found::NotFound;
 use crate::pages::sign_in::SignInPage;
@@ -24,6 +24,7 @@ use editor::Editor;
 
 mod blocked;
 mod bulk;
+mod conditions;
 mod department;
 mod editor;
 mod emergency;
@@ -47,10 +48,11 @@ const TICK_MS: u32 = 1_000;
 /// Management has no telephone: it never rings, and says so when the desk does.
 static HOOKS: Hooks = Hooks {
     program: Program::Manage,
+    reader: decode::WITHOUT_CALLS,
     device: |_| cordboard_shared::event::DeviceState::default(),
     begin: |_, _, _, _| {},
     hear: |panel, message| {
-        if matches!(message, Message::Ring(_)) {
+        if message == Message::RingsElsewhere {
             panel.alert("A call rings you. Answer it in the tab with your desk.");
         }
     },

@@ -18,7 +18,7 @@ use cordboard_shared::id::{AgentId, CallId};
 use leptos::prelude::*;
 
 use crate::browser::{clock, history, storage};
-use crate::decode::Message;
+use crate::decode::{Message, Reader};
 use crate::device::Device;
 use crate::live::Live;
 use crate::telephone::Telephone;
@@ -60,6 +60,8 @@ pub(crate) enum Popover {
 /// not carry its code.
 pub(crate) struct Hooks {
     pub(crate) program: Program,
+    /// How frames about calls are read.
+    pub(crate) reader: Reader,
     /// The device, as the server is told.
     pub(crate) device: fn(Panel) -> DeviceState,
     /// A snapshot has come, with offers and calls.

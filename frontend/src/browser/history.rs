@@ -27,6 +27,11 @@ pub(crate) fn replace(route: Route) {
     }
 }
 
+/// Whether the address is that of a page, to the letter.
+pub(crate) fn is_at(route: Route) -> bool {
+    window().location().pathname().is_ok_and(|path| path == route.path())
+}
+
 /// Loads a page that another program shows.
 pub(crate) fn load(route: Route) {
     // A navigation that cannot begin leaves the page as it is.

@@ -27,9 +27,15 @@ pub(crate) fn Notices() -> impl IntoView {
 #[component]
 pub(crate) fn Emergencies() -> impl IntoView {
     let panel = use_panel();
+    // Who looks after others sees all of them; who takes calls those that can ring them.
+    let own = Memo::new(move |_| {
+        (!panel.is_staff()).then(|| {
+            panel.roster.with(|roster| roster.my_departments().iter().map(|group| group.id).collect::<Vec<_>>())
+        })
+    });
     let running = Memo::new(move |_| {
         let now = panel.now.get();
-        panel.notices.with(|notices| notices.running(now))
+        own.with(|own| panel.notices.with(|notices| notices.running(now, own.as_deref())))
     });
     move || {
         running

@@ -36,8 +36,19 @@ pub(crate) fn Reach() -> impl IntoView {
         None => view! { <p role="status" class="muted">"Asking the server…"</p> }.into_any(),
         Some(Err(why)) => view! { <p role="alert" class="tone-bad">{why}</p> }.into_any(),
         Some(Ok(view)) => {
-            let lines = view.lines.into_iter().map(|line| one(line, panel.is_admin())).collect_view();
-            view! { <ul class="reach-lines">{lines}</ul> }.into_any()
+            // First what rings people every day; bindings, pickups and own calls are a press away.
+            let (first, more): (Vec<_>, Vec<_>) =
+                view.lines.into_iter().partition(|line| matches!(line.row, 1 | 2 | 5..=11));
+            let admin = panel.is_admin();
+            let list = |lines: Vec<ReachLine>| lines.into_iter().map(|line| one(line, admin)).collect_view();
+            view! {
+                <ul class="reach-lines">{list(first)}</ul>
+                <details class="reach-more">
+                    <summary>"Bindings, pickups, own calls and messages"</summary>
+                    <ul class="reach-lines">{list(more)}</ul>
+                </details>
+            }
+            .into_any()
         }
     };
     view! {

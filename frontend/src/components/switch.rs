@@ -55,13 +55,13 @@ pub(crate) fn AvailabilitySwitch() -> impl IntoView {
                 id=reach::BUTTON
                 type="button"
                 class="availability-text"
-                aria-label=move || format!("{}: what can ring me now", word())
                 aria-expanded=move || (panel.popover.get() == Popover::Reach).to_string()
                 aria-keyshortcuts=shortcuts::aria('W')
                 title=format!("What can ring me now ({})", shortcuts::shown('W'))
                 on:click=move |_| shortcuts::open_reach(panel)
             >
                 <span id="availability-word">{word}</span>
+                <span class="sr-only">", what can ring me now"</span>
                 <span class="availability-time" aria-hidden="true">
                     {move || since.get().map(|since| duration::timer(panel.now.get().since(since)))}
                 </span>

@@ -94,8 +94,16 @@ fn every_frame_reads_as_it_was_written() {
     for (message, wanted) in pairs {
         let text = written(message);
         let wanted = Frame { seq: 7, pos: "1.0.9".parse().ok(), re: Some("c1".to_owned()), message: wanted };
-        assert_eq!(frame(&text), Ok(wanted), "{text}");
+        assert_eq!(frame(&text, WITH_CALLS), Ok(wanted), "{text}");
     }
+}
+
+#[test]
+fn without_a_telephone_a_call_is_only_noticed() {
+    let text = written(ServerMessage::Ring(Box::new(ring())));
+    assert_eq!(frame(&text, WITHOUT_CALLS).unwrap().message, Message::RingsElsewhere);
+    let text = written(ServerMessage::CallLogged(Box::new(call(1_000))));
+    assert_eq!(frame(&text, WITHOUT_CALLS).unwrap().message, Message::Other);
 }
 
 fn emergency() -> EmergencyRoute {
@@ -147,13 +155,17 @@ fn a_snapshot_gives_what_the_panel_needs_of_it() {
         as_of: wanted.as_of,
     };
 
-    let frame = frame(&written(ServerMessage::Snapshot(Box::new(given)))).unwrap();
-    assert_eq!(frame.message, Message::Snapshot(Box::new(wanted)));
+    let text = written(ServerMessage::Snapshot(Box::new(given)));
+    let with = frame(&text, WITH_CALLS).unwrap();
+    assert_eq!(with.message, Message::Snapshot(Box::new(wanted.clone())));
+    let without = frame(&text, WITHOUT_CALLS).unwrap();
+    let wanted = Picture { offers: Vec::new(), calls: Vec::new(), ..wanted };
+    assert_eq!(without.message, Message::Snapshot(Box::new(wanted)));
 }
 
 #[test]
 fn a_new_policy_gives_departments_and_emergencies_and_is_read_whole_where_it_is_edited() {
-    let frame = frame(&written(ServerMessage::PolicyChanged(Box::new(policy())))).unwrap();
+    let frame = frame(&written(ServerMessage::PolicyChanged(Box::new(policy()))), WITH_CALLS).unwrap();
     let wanted = Message::Policy { version: 4, groups: vec![group()], emergencies: vec![emergency()] };
     assert_eq!(frame.message, wanted);
 
@@ -170,7 +182,7 @@ fn a_new_policy_gives_departments_and_emergencies_and_is_read_whole_where_it_is_
 fn a_frame_of_a_newer_server_still_counts() {
     let text = r#"{"seq":8,"type":"weather.changed","data":{"sun":true}}"#;
 
-    let read = frame(text).unwrap();
+    let read = frame(text, WITH_CALLS).unwrap();
     assert_eq!((read.seq, read.message), (8, Message::Other));
 }
 
@@ -188,7 +200,7 @@ fn unknown_members_are_ignored_and_nonsense_is_an_error() {
         r#"{"seq":"x","type":"gap","data":{}}"#,
         r#"{"seq":1,"type":"ring","data":{}}"#,
     ] {
-        assert!(frame(text).is_err(), "{text}");
+        assert!(frame(text, WITH_CALLS).is_err(), "{text}");
     }
 }
 

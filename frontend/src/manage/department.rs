@@ -4,6 +4,7 @@ use cordboard_shared::department::{Department, Fallback, Relax, SkillNeed, Stick
 use cordboard_shared::id::DepartmentId;
 use leptos::prelude::*;
 
+use super::conditions::Conditions;
 use super::editor::Editor;
 use super::fallback::{FallbackField, FallbackList};
 use super::form::{CheckField, Findings, NumberField, SelectField, TextField, options};
@@ -62,6 +63,10 @@ pub(crate) fn DepartmentFields(id: DepartmentId) -> impl IntoView {
                 <section class="card" aria-labelledby="fallback-title">
                     <h2 id="fallback-title">"When nobody answers"</h2>
                     <FallbackList id=id/>
+                </section>
+                <section class="card" aria-labelledby="rules-title">
+                    <h2 id="rules-title">"Rules that come first"</h2>
+                    <Conditions id=id/>
                 </section>
                 <StickyFields field=field/>
                 <Skills field=field/>
@@ -289,7 +294,7 @@ fn Need(field: Field, index: usize) -> impl IntoView {
             .join(", ")
     };
     view! {
-        <li role="group" aria-label=format!("Skill {}", index + 1)>
+        <li><div class="row-group" role="group" aria-label=format!("Skill {}", index + 1)>
             <TextField
                 label="Skill"
                 value=Signal::derive(move || need.with(|need| need.as_ref().map(|need| need.skill.clone()).unwrap_or_default()))
@@ -321,6 +326,6 @@ fn Need(field: Field, index: usize) -> impl IntoView {
             >
                 "Remove the skill"
             </button>
-        </li>
+        </div></li>
     }
 }

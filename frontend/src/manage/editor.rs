@@ -186,6 +186,7 @@ impl Editor {
     pub(crate) fn merge(self) {
         let (Some(theirs), Some(base)) = (self.theirs.get_untracked(), self.saved.get_untracked()) else { return };
         let merged = self.draft.with_untracked(|mine| draft::merge(&base, mine, &theirs));
+        let Some(merged) = merged else { return };
         self.saved.set(Some(theirs));
         self.draft.set(merged);
         self.theirs.set(None);

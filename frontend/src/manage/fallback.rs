@@ -149,7 +149,7 @@ pub(crate) fn FallbackList(id: DepartmentId) -> impl IntoView {
             });
         };
         view! {
-            <li role="group" aria-label=format!("Step {}", index + 1)>
+            <li><div class="row-group" role="group" aria-label=format!("Step {}", index + 1)>
                 <FallbackField
                     label=format!("Step {}", index + 1)
                     value=Signal::derive(move || links.with(|links| links.get(index).cloned().unwrap_or(Fallback::Disconnect)))
@@ -170,7 +170,7 @@ pub(crate) fn FallbackList(id: DepartmentId) -> impl IntoView {
                     </button>
                 </span>
                 <Findings at=Signal::derive(move || format!("{}/fallback/{index}", editor.pointer(id))) below=true/>
-            </li>
+            </div></li>
         }
     };
     view! {

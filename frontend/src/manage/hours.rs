@@ -104,7 +104,7 @@ fn WindowRow(index: usize, value: Signal<WeeklyHours>, set: Callback<WeeklyHours
     };
     let crosses = move || slot.with(|slot| slot.as_ref().is_some_and(slots::crosses_midnight));
     view! {
-        <li role="group" aria-label=format!("Window {}", index + 1)>
+        <li><div class="row-group" role="group" aria-label=format!("Window {}", index + 1)>
             <div class="hours-days">{days}</div>
             <label class="field hours-time">
                 <span>"From"</span>
@@ -126,7 +126,7 @@ fn WindowRow(index: usize, value: Signal<WeeklyHours>, set: Callback<WeeklyHours
                 <Glyph icon=Icon::Cross/>
             </button>
             <span class="muted">{move || crosses().then_some("ends on the next day")}</span>
-        </li>
+        </div></li>
     }
 }
 
@@ -150,7 +150,7 @@ fn HolidayRow(index: usize, value: Signal<WeeklyHours>, set: Callback<WeeklyHour
         set.run(hours);
     };
     view! {
-        <li role="group" aria-label=format!("Day off {}", index + 1)>
+        <li><div class="row-group" role="group" aria-label=format!("Day off {}", index + 1)>
             <label class="field">
                 <span>"Date"</span>
                 <input
@@ -170,6 +170,6 @@ fn HolidayRow(index: usize, value: Signal<WeeklyHours>, set: Callback<WeeklyHour
             <button type="button" class="btn btn-sm btn-square" aria-label=format!("Remove day off {}", index + 1) on:click=remove>
                 <Glyph icon=Icon::Cross/>
             </button>
-        </li>
+        </div></li>
     }
 }

@@ -1,7 +1,7 @@
 //! What can be done about one person: availability, pause, stops, slots, and what was done before.
 
-use cordboard_shared::agent::{FactsView, Toggle};
-use cordboard_shared::api::availability::{BlockChange, FactChange, PresenceHistory, SlotsView};
+use cordboard_shared::agent::{FactsView, Source, Toggle};
+use cordboard_shared::api::availability::{BlockChange, FactChange, PresenceHistory, SlotsView, Window};
 use cordboard_shared::api::outbox::OptOutLink;
 use cordboard_shared::api::presence::PresenceChange;
 use cordboard_shared::id::AgentId;
@@ -218,17 +218,21 @@ fn Slots(id: AgentId, outcome: Outcome) -> impl IntoView {
         }
     });
     let preview = move || {
-        let zone = panel.zone();
         saved.with(|saved| match saved {
             None => view! { <p class="muted" role="status">"Reading the slots…"</p> }.into_any(),
             Some(Err(why)) => view! { <p class="tone-bad" role="alert">{why.clone()}</p> }.into_any(),
-            Some(Ok(view)) if view.slots.open.is_empty() => view! { <p class="muted">"Set now: no window, always inside."</p> }.into_any(),
+            Some(Ok(view)) if view.slots.open.is_empty() => {
+                view! { <p class="muted">"Set now: no window, always inside."</p> }.into_any()
+            }
             Some(Ok(view)) => {
+                let zone = view.slots.zone.clone().unwrap_or_else(|| panel.zone());
                 let windows = view
                     .preview
                     .iter()
-                    .map(|window| view! {
-                        <li>{format!("{} {} to {}", clock::weekday(window.from, &zone), clock::time(window.from, &zone), panel.clock(window.to))}</li>
+                    .map(|window| {
+                        view! {
+                            <li>{stretch(window, &zone)}</li>
+                        }
                     })
                     .collect_view();
                 view! { <ul>{windows}</ul> }.into_any()
@@ -253,6 +257,14 @@ fn Slots(id: AgentId, outcome: Outcome) -> impl IntoView {
             </section>
         </div>
     }
+}
+
+/// `Mon 23 Nov 09:00 to 17:00`, with the day of the end when it is another one.
+fn stretch(window: &Window, zone: &str) -> String {
+    let (from, to) = (clock::weekday(window.from, zone), clock::weekday(window.to, zone));
+    let end = clock::time(window.to, zone);
+    let end = if from == to { end } else { format!("{to} {end}") };
+    format!("{from} {} to {end}", clock::time(window.from, zone))
 }
 
 #[component]
@@ -303,7 +315,7 @@ fn History(id: AgentId) -> impl IntoView {
                             <div>
                                 {what.into_iter().map(|line| view! { <p>{line}</p> }).collect_view()}
                                 <p class="muted">
-                                    {format!("by {}{}", change.actor.name, place(change.source))}
+                                    {format!("by {}{}", change.actor.name, if change.source == Source::System { "" } else { place(change.source) })}
                                     {change.note.as_ref().map(|note| format!(": {note}"))}
                                 </p>
                             </div>

@@ -40,7 +40,7 @@ pub(crate) fn Reachability() -> impl IntoView {
             {body}
         </section>
         <p class="card" role="status" aria-label="About the cell">
-            {move || chosen.get().unwrap_or_else(|| "R rings or allowed · S skipped · V voicemail · F sticky fallback · X refused · H follow-up list · W waits · N not allowed · P by phone only · U untouched. Press a cell to read why it is so.".to_owned())}
+            {move || chosen.get().unwrap_or_else(|| "* can be changed by a setting · R rings or allowed · S skipped · V voicemail · F sticky fallback · X refused · H follow-up list · W waits · N not allowed · P by phone only · U untouched. Press a cell to read why it is so.".to_owned())}
         </p>
         <div class="two-columns">
             <ReachFields/>
@@ -87,14 +87,13 @@ fn one(cell: Option<&MatrixCell>, row: u8, column: &'static str, chosen: RwSigna
     let label = text.clone();
     let class = match (&cell.setting, changed) {
         (None, _) => "cell cell-locked",
-        (Some(_), true) => "cell cell-changed",
-        (Some(_), false) => "cell",
+        (Some(_), true) => "cell cell-open cell-changed",
+        (Some(_), false) => "cell cell-open",
     };
     view! {
         <td>
             <button type="button" class=class aria-label=label on:click=move |_| chosen.set(Some(text.clone()))>
                 {letter.to_string()}
-                {cell.setting.is_some().then_some("*")}
             </button>
         </td>
     }

@@ -28,7 +28,7 @@ pub(crate) fn Replay() -> impl IntoView {
     let answer = RwSignal::new(None::<Result<ReplayAnswer, String>>);
     let busy = RwSignal::new(false);
     let choices = Signal::derive(move || {
-        let mut choices = vec![("held".to_owned(), "The rules that held: proves that replay is right".to_owned())];
+        let mut choices = vec![("held".to_owned(), "The rules that held then".to_owned())];
         choices.push(("saved".to_owned(), "The rules in force now".to_owned()));
         if editor.is_changed() {
             choices.push(("draft".to_owned(), "My unsaved changes".to_owned()));
@@ -56,12 +56,13 @@ pub(crate) fn Replay() -> impl IntoView {
     };
     view! {
         <PageTitle title="Replay" line=Signal::stored("Runs the calls of a past range again, by the engine that routes. Nothing is called and nothing changes.".to_owned())/>
-        <section class="card" aria-label="Range and rules">
+        <section class="card what-if" aria-label="Range and rules">
             <div class="form-grid">
                 <TimeField label="From" value=from panel=panel/>
                 <TimeField label="To" value=to panel=panel/>
                 <SelectField label="Under" options=choices value=rules set=move |key| rules.set(key)/>
             </div>
+            <p class="field-hint">"Under the rules that held then, every decision has to come out the same: that proves the replay."</p>
             <button type="button" class="btn btn-primary" aria-busy=move || busy.get().then_some("true") on:click=run>"Replay"</button>
             <p role="status" class="muted">{move || busy.get().then_some("The calls are run again…")}</p>
         </section>
@@ -102,7 +103,7 @@ fn shown(panel: Panel, answer: Result<ReplayAnswer, String>) -> AnyView {
             </p>
             <ul class="replay-changes">{rows}</ul>
             {(rest > 0).then(|| view! { <p class="muted">{format!("And {} more.", duration::count(rest as u64, "call"))}</p> })}
-            <h2>"Waits: an estimate"</h2>
+            <h2 class="part-title">"Waits: an estimate"</h2>
             <div class="table-scroll" role="region" aria-label="Waits, scrollable" tabindex="0">
                 <table class="log-table" aria-label="Waits, an estimate">
                     <thead><tr><th scope="col">"Wait"</th><th scope="col">"Then"</th><th scope="col">"Estimated"</th></tr></thead>
@@ -112,7 +113,7 @@ fn shown(panel: Panel, answer: Result<ReplayAnswer, String>) -> AnyView {
                     </tbody>
                 </table>
             </div>
-            <h3>"What the estimate assumes"</h3>
+            <h3 class="part-title">"What the estimate assumes"</h3>
             <ul class="impact">{assumptions}</ul>
         </section>
     }

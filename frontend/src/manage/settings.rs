@@ -8,8 +8,7 @@ use super::form::{CheckField, NumberField, SelectField, TextField, options};
 
 const TRANSFERS: [(&str, &str); 3] =
     [("any", "Blind and warm transfers"), ("warm", "Warm transfers only"), ("none", "No transfers")];
-const GATES: [(&str, &str); 2] =
-    [("named", "Department calls and calls to the person by name"), ("queue", "Department calls only")];
+const GATES: [(&str, &str); 2] = [("named", "Department and named calls"), ("queue", "Department calls only")];
 
 /// A yes-or-no cell setting: name, how it is read and set, its effect when on, and when off.
 type Rule = (&'static str, fn(&Reach) -> bool, fn(&mut Reach, bool), &'static str, &'static str);

@@ -49,7 +49,7 @@ pub(crate) fn WhatIf() -> impl IntoView {
         options
     });
     let states = Signal::stored(
-        [("away", "were Away"), ("on", "were Available, with a device"), ("no-device", "had no device")]
+        [("away", "Away"), ("on", "Available, with a device"), ("no-device", "No device that can ring")]
             .map(|(key, name)| (key.to_owned(), name.to_owned()))
             .to_vec(),
     );
@@ -78,8 +78,8 @@ pub(crate) fn WhatIf() -> impl IntoView {
                 <SelectField label="Number called" options=targets value=to set=move |key| to.set(key)/>
                 <TextField label="Caller's number (optional)" value=from set=move |text| from.set(text)/>
                 <TimeField label="At (empty is now)" value=at panel=panel/>
-                <SelectField label="If this person" options=people value=person set=move |key| person.set(key)/>
-                <SelectField label="…" options=states value=state set=move |key| state.set(key)/>
+                <SelectField label="Assume somebody" options=people value=person set=move |key| person.set(key)/>
+                <SelectField label="In this state" options=states value=state set=move |key| state.set(key)/>
             </div>
             <Show when=move || editor.is_changed()>
                 <CheckField label="Under my unsaved changes of the rules" value=edited set=move |on| edited.set(on)/>
@@ -157,7 +157,7 @@ fn shown(panel: Panel, answer: Result<SimulateAnswer, String>) -> AnyView {
                 <h3>"Why it would go there"</h3>
                 {why_steps(panel, &answer.decisions)}
             </section>
-            <h3>"Assumptions"</h3>
+            <h3 class="part-title">"Assumptions"</h3>
             <ul class="impact">{assumptions}</ul>
         </section>
     }

@@ -1,9 +1,11 @@
 //! The routing policy while it is edited: moving, merging with somebody else's change, and differences in words.
 
+use std::collections::BTreeSet;
+
 use cordboard_shared::department::{Department, Fallback, Relax};
 use cordboard_shared::id::AgentId;
 use cordboard_shared::policy::Policy;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Moves an item of a list one place up or down; whether it moved.
 pub fn shift<T>(list: &mut [T], index: usize, up: bool) -> bool {
@@ -32,26 +34,48 @@ pub fn renumber(department: &mut Department) {
     }
 }
 
-/// My changes on top of theirs, department by department: what only one side has changed is that side's.
-pub fn merge(base: &Policy, mine: &Policy, theirs: &Policy) -> Policy {
-    let mut merged = theirs.clone();
-    if mine.settings != base.settings {
-        merged.settings = mine.settings.clone();
-    }
-    if mine.contacts != base.contacts {
-        merged.contacts.clone_from(&mine.contacts);
-    }
-    for department in &mine.departments {
-        let before = base.departments.iter().find(|known| known.id == department.id);
-        if before == Some(department) {
-            continue;
+/// My changes on top of theirs, setting by setting: what only one side has changed is that side's; where both have
+/// changed the same setting, mine stands. None when the result is no policy, which two policies cannot give.
+pub fn merge(base: &Policy, mine: &Policy, theirs: &Policy) -> Option<Policy> {
+    let merged = merge_values(&value(base), &value(mine), &value(theirs));
+    let merged: Policy = crate::decode::read(&merged).ok()?;
+    Some(Policy { version: theirs.version, ..merged })
+}
+
+fn merge_values(base: &Value, mine: &Value, theirs: &Value) -> Value {
+    match (base, mine, theirs) {
+        _ if mine == base => theirs.clone(),
+        _ if theirs == base => mine.clone(),
+        (Value::Object(base), Value::Object(mine), Value::Object(theirs)) => {
+            let keys: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
+            let merged = keys.into_iter().filter_map(|key| {
+                let of = |side: &Map<String, Value>| side.get(key).cloned();
+                Some((key.clone(), merge_sides(of(base), of(mine), of(theirs))?))
+            });
+            Value::Object(merged.collect())
         }
-        match merged.departments.iter_mut().find(|known| known.id == department.id) {
-            Some(place) => place.clone_from(department),
-            None => merged.departments.push(department.clone()),
+        (Value::Array(base), Value::Array(mine), Value::Array(theirs)) if has_ids(mine) && has_ids(theirs) => {
+            let find = |list: &[Value], id: &Value| list.iter().find(|item| item.get("id") == Some(id)).cloned();
+            let new = mine.iter().filter(|item| !theirs.iter().any(|other| other.get("id") == item.get("id")));
+            let ids = theirs.iter().chain(new).filter_map(|item| item.get("id"));
+            let merged = ids.filter_map(|id| merge_sides(find(base, id), find(mine, id), find(theirs, id)));
+            Value::Array(merged.collect())
         }
+        _ => mine.clone(),
     }
-    merged
+}
+
+/// One member of both sides; a side without it has removed it, or never had it.
+fn merge_sides(base: Option<Value>, mine: Option<Value>, theirs: Option<Value>) -> Option<Value> {
+    match (base, mine, theirs) {
+        (Some(base), Some(mine), Some(theirs)) => Some(merge_values(&base, &mine, &theirs)),
+        (Some(base), one, other) => one.or(other).filter(|kept| *kept != base),
+        (None, mine, theirs) => mine.or(theirs),
+    }
+}
+
+fn has_ids(list: &[Value]) -> bool {
+    list.iter().all(|item| item.get("id").is_some())
 }
 
 /// What differs, in words: `Support: ring seconds 25 → 20`.
@@ -82,8 +106,9 @@ pub fn differences(before: &Policy, after: &Policy) -> Vec<String> {
     found
 }
 
+/// By way of text: that code is there anyway to send the policy, another way of writing it would be as large again.
 fn value<T: serde::Serialize>(thing: &T) -> Value {
-    serde_json::to_value(thing).unwrap_or_default()
+    serde_json::to_string(thing).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 fn compare(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
@@ -198,10 +223,29 @@ mod tests {
         theirs.departments[1].ring_seconds = 15;
         theirs.version = 4;
 
-        let merged = merge(&base, &mine, &theirs);
+        let merged = merge(&base, &mine, &theirs).unwrap();
         assert_eq!((merged.departments[0].ring_seconds, merged.departments[1].ring_seconds), (40, 15));
         assert_eq!(merged.version, 4);
         assert_eq!(differences(&theirs, &merged), ["Support: ring seconds 25 → 40"]);
+    }
+
+    #[test]
+    fn a_merge_goes_down_to_the_single_setting_and_keeps_new_and_removed_departments() {
+        let base = policy();
+        let (mut mine, mut theirs) = (policy(), policy());
+        mine.departments[0].ring_seconds = 40;
+        mine.departments[0].weight = 2;
+        theirs.departments[0].weight = 3;
+        theirs.departments[0].callback = true;
+        theirs.departments.remove(1);
+        let new = Department::new(DepartmentId::demo(3), "night", "Night", Strategy::Balanced);
+        mine.departments.push(new.clone());
+
+        let merged = merge(&base, &mine, &theirs).unwrap();
+        let support = &merged.departments[0];
+        assert_eq!((support.ring_seconds, support.weight, support.callback), (40, 2, true));
+        assert_eq!(merged.departments.len(), 2);
+        assert_eq!(merged.departments[1], new);
     }
 
     #[test]

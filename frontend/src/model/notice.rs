@@ -3,6 +3,7 @@
 
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{Presence, Source, Toggle, Verdict};
+use cordboard_shared::id::DepartmentId;
 use cordboard_shared::policy::EmergencyRoute;
 
 /// Time between two `activity` frames, in milliseconds.
@@ -51,9 +52,13 @@ impl Notices {
         shown
     }
 
-    /// The emergency routes that hold now.
-    pub fn running(&self, now: Millis) -> Vec<EmergencyRoute> {
-        self.emergencies.iter().filter(|route| route.starts <= now && now < route.ends).cloned().collect()
+    /// The emergency routes that hold now: all, or those of these departments.
+    pub fn running(&self, now: Millis, departments: Option<&[DepartmentId]>) -> Vec<EmergencyRoute> {
+        let holds = |route: &&EmergencyRoute| match departments {
+            Some(own) => own.iter().any(|id| route.covers(*id, now)),
+            None => route.starts <= now && now < route.ends,
+        };
+        self.emergencies.iter().filter(holds).cloned().collect()
     }
 }
 
@@ -122,6 +127,26 @@ mod tests {
         assert!(notices.active(Millis(59_999)));
         assert_eq!(notices.shown(None, Millis(1)), []);
         assert!(!notices.active(Millis(60_000)));
+    }
+
+    #[test]
+    fn an_emergency_is_told_to_those_it_can_reach_while_it_holds() {
+        let (support, sales) = (DepartmentId::demo(1), DepartmentId::demo(2));
+        let route = EmergencyRoute {
+            id: cordboard_shared::id::EmergencyId::demo(1),
+            name: "Storm".to_owned(),
+            reason: "storm".to_owned(),
+            departments: vec![support],
+            starts: Millis(10),
+            ends: Millis(20),
+            by: cordboard_shared::agent::Actor::system(),
+        };
+        let notices = Notices { emergencies: vec![route], ..Notices::default() };
+        let told = |now, own: Option<&[DepartmentId]>| notices.running(Millis(now), own).len();
+        assert_eq!(told(10, Some(&[sales, support])), 1);
+        assert_eq!(told(10, Some(&[sales])), 0);
+        assert_eq!(told(10, None), 1);
+        assert_eq!((told(9, None), told(20, None)), (0, 0));
     }
 
     #[test]

@@ -12,6 +12,9 @@ type Words = fn(&AgentFacts, &dyn Fn(Millis) -> String) -> String;
 /// `Call Availability: Away (Lunch, until 14:30) → Available`, one line per changed fact.
 pub fn lines(change: &FactsChange, clock: &dyn Fn(Millis) -> String) -> Vec<String> {
     let before = change.before.as_deref();
+    if change.changed.is_empty() {
+        return vec!["First entry".to_owned()];
+    }
     change
         .changed
         .iter()
