@@ -15,6 +15,9 @@ use super::{ApiError, HttpState, MAX_BODY};
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
+/// Deepest nesting of a body.
+const MAX_DEPTH: usize = 64;
+
 /// A JSON body read into a type.
 pub(super) struct Json<T>(pub(super) T);
 
@@ -30,6 +33,10 @@ impl<T: DeserializeOwned> FromRequest<HttpState> for Json<T> {
 
 /// Reads JSON into a type; a member that does not fit is named by its JSON pointer. Unknown members are ignored.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if is_too_deep(bytes) {
+        let detail = format!("The body is nested more than {MAX_DEPTH} levels deep.");
+        return Err(ApiError::new(ProblemCode::MalformedJson, detail));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
@@ -37,6 +44,25 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     reader.end().map_err(|error| refusal(&error, ""))?;
     Ok(value)
+}
+
+/// Whether brackets outside of strings are nested too deeply, in members that nobody reads, too.
+fn is_too_deep(bytes: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'[' | b'{') => depth += 1,
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            (true | false, _) => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 /// A body that may be left out.
@@ -155,10 +181,13 @@ mod tests {
         assert_eq!(refused.problem().status, 422);
         assert_eq!(refused.problem().more["pointer"], "/a~1b/1/n");
         let deep = "[".repeat(100_000);
-        for (body, status) in [("{", 400), ("{\"a/b\":[]}x", 400), (deep.as_str(), 422), ("{}", 422)] {
+        for (body, status) in [("{", 400), ("{\"a/b\":[]}x", 400), (deep.as_str(), 400), ("{}", 422)] {
             assert_eq!(parse::<Whole>(body.as_bytes()).unwrap_err().problem().status, status, "{body:.20}");
         }
-        assert_eq!(parse::<serde_json::Value>(deep.as_bytes()).unwrap_err().problem().status, 400);
+        let unread = format!("{{\"x\":{deep},\"a/b\":[]}}");
+        assert_eq!(parse::<Whole>(unread.as_bytes()).unwrap_err().problem().status, 400);
+        let brackets_in_text = format!("{{\"x\":\"\\\"{deep}\",\"a/b\":[]}}");
+        assert!(parse::<Whole>(brackets_in_text.as_bytes()).is_ok());
     }
 
     #[tokio::test]
