@@ -238,10 +238,10 @@ fn message(kind: &str, data: Value, reader: Reader) -> Result<Message, DecodeErr
 }
 
 fn picture(mut data: Map<String, Value>, reader: Reader) -> Result<Picture, DecodeError> {
-    let about_calls = ["offers", "calls"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), data.remove(name)?)))
-        .collect::<Map<String, Value>>();
+    let mut about_calls = Map::new();
+    for name in ["offers", "calls"] {
+        about_calls.insert(name.to_owned(), data.remove(name).unwrap_or_default());
+    }
     let (offers, calls) = (reader.offers)(about_calls)?;
     // Those who see the policy find the emergency routes in it.
     let mut emergencies = list(&mut data, "emergencies")?;

@@ -2,7 +2,6 @@
 //! by itself.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 use crate::decode::{self, Frame, Message};
 use crate::model::link::{Link, jitter};
@@ -27,7 +26,8 @@ type Reply = Box<dyn FnOnce(Result<Value, Problem>)>;
 #[derive(Default)]
 pub(crate) struct Live {
     socket: RefCell<Option<Socket>>,
-    waiting: RefCell<HashMap<String, Reply>>,
+    /// Answers waited for; never more than a few.
+    waiting: RefCell<Vec<(String, Reply)>>,
     next_id: Cell<u64>,
     /// Rises with each socket; callbacks of an older one are ignored.
     generation: Cell<u64>,
@@ -42,7 +42,7 @@ impl Live {
         let id = format!("c{number}");
         let frame = ClientFrame { id: id.clone(), message };
         let sent = serde_json::to_string(&frame).is_ok_and(|text| {
-            self.waiting.borrow_mut().insert(id.clone(), Box::new(reply));
+            self.waiting.borrow_mut().push((id.clone(), Box::new(reply)));
             self.socket.borrow().as_ref().is_some_and(|socket| socket.send(&text))
         });
         if !sent && let Some(reply) = self.take(&id) {
@@ -64,12 +64,14 @@ impl Live {
     }
 
     fn take(&self, id: &str) -> Option<Reply> {
-        self.waiting.borrow_mut().remove(id)
+        let mut waiting = self.waiting.borrow_mut();
+        let place = waiting.iter().position(|(known, _)| known == id)?;
+        Some(waiting.swap_remove(place).1)
     }
 
     fn fail_all(&self) {
         let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
-        for reply in waiting.into_values() {
+        for (_, reply) in waiting {
             reply(Err(no_connection()));
         }
     }

@@ -1,8 +1,6 @@
 //! One change for many people: choose, preview, apply, and the way back for ten minutes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use cordboard_shared::agent::{Presence, Toggle};
+use cordboard_shared::agent::Toggle;
 use cordboard_shared::api::availability::{BatchAnswer, BatchItem, BatchRequest, BlockChange, FactChange, SlotsView};
 use cordboard_shared::api::presence::PresenceChange;
 use cordboard_shared::id::AgentId;
@@ -10,14 +8,14 @@ use cordboard_shared::schedule::WeeklyHours;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use super::form::{SelectField, TextField, TimeField, options};
+use super::form::{SelectField, TextField, TimeField, options, put};
 use super::hours::HoursFields;
 use super::impact::impact;
 use super::team::{Filter, FilterFields};
 use crate::api;
 use crate::components::badge::VerdictBadge;
 use crate::components::page_title::PageTitle;
-use crate::model::bulk::{self, Undo};
+use crate::model::bulk::{self, Before, Undo};
 use crate::model::duration;
 use crate::panel::{Panel, use_panel};
 
@@ -39,7 +37,7 @@ const CHANGES: [(&str, &str); 8] = [
 /// What is chosen on the page.
 #[derive(Clone, Copy)]
 struct Choice {
-    people: RwSignal<BTreeSet<AgentId>>,
+    people: RwSignal<Vec<AgentId>>,
     kind: RwSignal<String>,
     reason: RwSignal<String>,
     until: RwSignal<Option<cordboard_shared::Millis>>,
@@ -84,7 +82,7 @@ pub(crate) fn Bulk() -> impl IntoView {
     let panel = use_panel();
     let filter = Filter::new();
     let choice = Choice {
-        people: RwSignal::new(BTreeSet::new()),
+        people: RwSignal::new(Vec::new()),
         kind: RwSignal::new("away".to_owned()),
         reason: RwSignal::new(String::new()),
         until: RwSignal::new(None),
@@ -153,12 +151,8 @@ pub(crate) fn Bulk() -> impl IntoView {
 }
 
 /// How the people are before the change, for the way back.
-async fn before(
-    panel: Panel,
-    items: &[BatchItem],
-    change: &FactChange,
-) -> BTreeMap<AgentId, (Presence, Option<WeeklyHours>)> {
-    let mut known = BTreeMap::new();
+async fn before(panel: Panel, items: &[BatchItem], change: &FactChange) -> Vec<Before> {
+    let mut known = Vec::new();
     for item in items {
         let presence = panel.roster.with_untracked(|roster| roster.people.get(&item.agent)?.presence.clone());
         let slots = if matches!(change, FactChange::Slots { .. }) {
@@ -168,33 +162,25 @@ async fn before(
             None
         };
         if let Some(presence) = presence {
-            known.insert(item.agent, (presence, slots));
+            known.push((presence, slots));
         }
     }
     known
 }
 
 #[component]
-fn People(filter: Filter, chosen: RwSignal<BTreeSet<AgentId>>) -> impl IntoView {
+fn People(filter: Filter, chosen: RwSignal<Vec<AgentId>>) -> impl IntoView {
     let panel = use_panel();
     let people = Memo::new(move |_| filter.people(panel));
     let all = move |on: bool| {
         let people = people.get_untracked();
-        chosen.update(|chosen| {
-            for id in people {
-                if on {
-                    chosen.insert(id);
-                } else {
-                    chosen.remove(&id);
-                }
-            }
-        });
+        chosen.update(|chosen| people.into_iter().for_each(|id| put(chosen, id, on)));
     };
     view! {
         <div class="button-row">
             <button type="button" class="btn btn-sm" on:click=move |_| all(true)>"Select all shown"</button>
             <button type="button" class="btn btn-sm" on:click=move |_| all(false)>"Select none"</button>
-            <span class="muted" role="status">{move || format!("{} selected", chosen.with(BTreeSet::len))}</span>
+            <span class="muted" role="status">{move || format!("{} selected", chosen.with(Vec::len))}</span>
         </div>
         <ul class="bulk-people" aria-label="People to change">
             <For each=move || people.get() key=|id| *id let:id>
@@ -206,7 +192,7 @@ fn People(filter: Filter, chosen: RwSignal<BTreeSet<AgentId>>) -> impl IntoView 
                             prop:checked=move || chosen.with(|chosen| chosen.contains(&id))
                             on:change=move |event| {
                                 let on = event_target_checked(&event);
-                                chosen.update(|chosen| { if on { chosen.insert(id); } else { chosen.remove(&id); } });
+                                chosen.update(|chosen| put(chosen, id, on));
                             }
                         />
                         <span>{panel.roster.with_untracked(|roster| roster.name(id))}</span>

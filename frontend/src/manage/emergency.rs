@@ -1,7 +1,5 @@
 //! Emergency routes: named, with a reason and an end, shown to all whom they can reach.
 
-use std::collections::BTreeSet;
-
 use cordboard_shared::api::policy::{EmergencyList, StartEmergency};
 use cordboard_shared::id::{DepartmentId, EmergencyId};
 use cordboard_shared::policy::{EMERGENCY_USUAL_MS, EmergencyRoute};
@@ -9,7 +7,7 @@ use gloo_net::http::Method;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use super::form::{CheckField, SelectField, TextField, options};
+use super::form::{CheckField, SelectField, TextField, options, put};
 use super::person::said;
 use crate::api;
 use crate::components::page_title::PageTitle;
@@ -102,7 +100,7 @@ fn Start(outcome: RwSignal<Option<Result<String, String>>>, done: impl Fn() + Co
     let name = RwSignal::new(String::new());
     let reason = RwSignal::new(String::new());
     let hours = RwSignal::new((EMERGENCY_USUAL_MS / HOUR_MS).to_string());
-    let departments = RwSignal::new(BTreeSet::<DepartmentId>::new());
+    let departments = RwSignal::new(Vec::<DepartmentId>::new());
     let groups = Memo::new(move |_| panel.roster.with(|roster| roster.groups.clone()));
     let start = move |_| {
         let (name_text, reason_text) =
@@ -115,7 +113,7 @@ fn Start(outcome: RwSignal<Option<Result<String, String>>>, done: impl Fn() + Co
         let request = StartEmergency {
             name: name_text.clone(),
             reason: reason_text,
-            departments: departments.get_untracked().into_iter().collect(),
+            departments: departments.get_untracked(),
             until: Some(panel.exactly_now() + length),
         };
         spawn_local(async move {
@@ -147,7 +145,7 @@ fn Start(outcome: RwSignal<Option<Result<String, String>>>, done: impl Fn() + Co
                         <CheckField
                             label=group.name
                             value=Signal::derive(move || departments.with(|chosen| chosen.contains(&id)))
-                            set=move |on| departments.update(|chosen| { if on { chosen.insert(id); } else { chosen.remove(&id); } })
+                            set=move |on| departments.update(|chosen| put(chosen, id, on))
                         />
                     }
                 }).collect_view()}

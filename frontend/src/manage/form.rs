@@ -203,3 +203,11 @@ pub(crate) fn options(list: &[(&str, &str)]) -> Signal<Vec<(String, String)>> {
     let list: Vec<(String, String)> = list.iter().map(|(key, name)| ((*key).to_owned(), (*name).to_owned())).collect();
     Signal::stored(list)
 }
+
+/// Puts an item into a list, once, or takes it out.
+pub(crate) fn put<T: PartialEq>(list: &mut Vec<T>, item: T, on: bool) {
+    list.retain(|known| *known != item);
+    if on {
+        list.push(item);
+    }
+}

@@ -104,7 +104,12 @@ fn Row(id: DepartmentId, index: usize, agent: AgentId, dragged: RwSignal<Option<
     let skilled = move |event: leptos::ev::Event| match draft::skills(&event_target_value(&event)) {
         Ok(skills) => {
             wrong.set(None);
-            change(&|member| member.skills = skills.iter().cloned().collect());
+            change(&|member| {
+                member.skills.clear();
+                for (skill, level) in &skills {
+                    member.skills.insert(skill.clone(), *level);
+                }
+            });
         }
         Err(why) => wrong.set(Some(why)),
     };

@@ -1,7 +1,5 @@
 //! The reachability matrix: what each call path does to a person in each state, and the settings behind it.
 
-use std::collections::BTreeMap;
-
 use cordboard_shared::api::availability::MatrixCell;
 use gloo_net::http::Method;
 use leptos::prelude::*;
@@ -31,7 +29,7 @@ pub(crate) fn Reachability() -> impl IntoView {
     let body = move || match cells.get() {
         None => view! { <p class="empty" role="status">"Reading the matrix…"</p> }.into_any(),
         Some(Err(why)) => view! { <p class="empty tone-bad" role="alert">{why}</p> }.into_any(),
-        Some(Ok(cells)) => table(cells, chosen).into_any(),
+        Some(Ok(cells)) => table(&cells, chosen).into_any(),
     };
     view! {
         <PageTitle title="Reachability" line=Signal::stored("Which call reaches a person in which state. Hard stops hold whatever else is set.".to_owned())/>
@@ -49,18 +47,20 @@ pub(crate) fn Reachability() -> impl IntoView {
     }
 }
 
-fn table(cells: Vec<MatrixCell>, chosen: RwSignal<Option<String>>) -> impl IntoView {
-    let known: BTreeMap<String, MatrixCell> = cells.into_iter().map(|cell| (cell.cell.clone(), cell)).collect();
+fn table(cells: &[MatrixCell], chosen: RwSignal<Option<String>>) -> impl IntoView + use<> {
     let head = matrix::COLUMNS.map(|(_, word)| view! { <th scope="col">{word}</th> });
     let rows = matrix::ROWS
         .into_iter()
         .zip(1u8..)
         .map(|(name, row)| {
-            let cells = matrix::COLUMNS
+            let of_row = matrix::COLUMNS
                 .iter()
-                .map(|(column, _)| one(known.get(&format!("{row}/{column}")), row, column, chosen))
+                .map(|(column, _)| {
+                    let name = format!("{row}/{column}");
+                    one(cells.iter().find(|cell| cell.cell == name), row, column, chosen)
+                })
                 .collect_view();
-            view! { <tr><th scope="row"><span class="figures">{row}</span>" "{name}</th>{cells}</tr> }
+            view! { <tr><th scope="row"><span class="figures">{row}</span>" "{name}</th>{of_row}</tr> }
         })
         .collect_view();
     view! {

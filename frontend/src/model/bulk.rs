@@ -1,16 +1,16 @@
 //! One change for many people: what becomes of each, and the way back.
 
-use std::collections::BTreeMap;
-
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{Apply, Block, Presence};
 use cordboard_shared::api::availability::{BatchItem, BatchResult, BlockChange, FactChange};
 use cordboard_shared::api::presence::PresenceChange;
-use cordboard_shared::id::AgentId;
 use cordboard_shared::schedule::WeeklyHours;
 
 /// How long a change can be undone, in milliseconds.
 pub const UNDO_MS: u64 = 10 * 60_000;
+
+/// How a person was before a change, with their slots when those are what changes.
+pub type Before = (Presence, Option<WeeklyHours>);
 
 /// The way back from a change that was applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,17 +23,12 @@ pub struct Undo {
 
 impl Undo {
     /// The way back for those whose change was made; none when there is nobody.
-    pub fn of(
-        now: Millis,
-        change: &FactChange,
-        before: &BTreeMap<AgentId, (Presence, Option<WeeklyHours>)>,
-        results: &[BatchResult],
-    ) -> Option<Self> {
+    pub fn of(now: Millis, change: &FactChange, before: &[Before], results: &[BatchResult]) -> Option<Self> {
         let items: Vec<BatchItem> = results
             .iter()
             .filter(|result| result.changed && result.problem.is_none())
             .filter_map(|result| {
-                let (presence, slots) = before.get(&result.agent)?;
+                let (presence, slots) = before.iter().find(|(presence, _)| presence.uuid == result.agent)?;
                 Some(BatchItem { agent: result.agent, change: inverse(change, presence, slots.as_ref(), now)? })
             })
             .collect();
@@ -102,7 +97,7 @@ mod tests {
     #[test]
     fn undo_puts_back_what_was_changed_and_nothing_else() {
         let change = FactChange::Toggle(PresenceChange::to(Toggle::Away));
-        let before = [(ASHA, (presence(ASHA, 3, Verdict::Available), None))].into();
+        let before = [(presence(ASHA, 3, Verdict::Available), None)];
 
         let undo = Undo::of(Millis(1_000), &change, &before, &[result(true)]).unwrap();
         assert_eq!(undo.items, [BatchItem { agent: ASHA, change: FactChange::Toggle(PresenceChange::to(Toggle::On)) }]);

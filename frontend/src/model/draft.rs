@@ -1,7 +1,5 @@
 //! The routing policy while it is edited: moving, merging with somebody else's change, and differences in words.
 
-use std::collections::BTreeSet;
-
 use cordboard_shared::department::{Department, Fallback, Relax};
 use cordboard_shared::id::AgentId;
 use cordboard_shared::policy::Policy;
@@ -47,12 +45,14 @@ fn merge_values(base: &Value, mine: &Value, theirs: &Value) -> Value {
         _ if mine == base => theirs.clone(),
         _ if theirs == base => mine.clone(),
         (Value::Object(base), Value::Object(mine), Value::Object(theirs)) => {
-            let keys: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
-            let merged = keys.into_iter().filter_map(|key| {
+            let mut merged = Map::new();
+            for key in mine.keys().chain(theirs.keys().filter(|key| !mine.contains_key(*key))) {
                 let of = |side: &Map<String, Value>| side.get(key).cloned();
-                Some((key.clone(), merge_sides(of(base), of(mine), of(theirs))?))
-            });
-            Value::Object(merged.collect())
+                if let Some(kept) = merge_sides(of(base), of(mine), of(theirs)) {
+                    merged.insert(key.clone(), kept);
+                }
+            }
+            Value::Object(merged)
         }
         (Value::Array(base), Value::Array(mine), Value::Array(theirs)) if has_ids(mine) && has_ids(theirs) => {
             let find = |list: &[Value], id: &Value| list.iter().find(|item| item.get("id") == Some(id)).cloned();

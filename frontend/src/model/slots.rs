@@ -24,9 +24,12 @@ fn stretches(open: &[Slot]) -> Vec<(u32, u32)> {
     for stretch in &mut all {
         stretch.1 = stretch.1.min(WEEK);
     }
-    all.sort_unstable();
+    let mut ordered: Vec<(u32, u32)> = Vec::with_capacity(all.len());
+    for stretch in all {
+        ordered.insert(ordered.partition_point(|known| *known <= stretch), stretch);
+    }
     let mut merged: Vec<(u32, u32)> = Vec::new();
-    for (from, to) in all {
+    for (from, to) in ordered {
         match merged.last_mut() {
             Some(last) if from <= last.1 => last.1 = last.1.max(to),
             Some(_) | None => merged.push((from, to)),
@@ -102,8 +105,7 @@ pub fn toggle_day(slot: &mut Slot, day: Day) {
     if slot.days.contains(&day) {
         slot.days.retain(|known| *known != day);
     } else {
-        slot.days.push(day);
-        slot.days.sort_unstable();
+        slot.days.insert(slot.days.partition_point(|known| *known < day), day);
     }
 }
 
