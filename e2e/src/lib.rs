@@ -10,6 +10,7 @@ pub mod edge;
 pub mod journey;
 pub mod linear;
 pub mod log;
+pub mod office;
 pub mod panel;
 pub mod phone;
 pub mod port;
