@@ -56,3 +56,44 @@ impl Jobs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cordboard_shared::api::outbox::OutboxState;
+    use cordboard_shared::id::AgentId;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::keys::Keys;
+
+    #[tokio::test]
+    async fn a_gateway_that_never_answers_keeps_nothing_from_stopping() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("db")).await.unwrap();
+        let keys = Arc::new(Keys::open(dir.path()).unwrap());
+        let now = SystemClock.now();
+        let nowhere = ([127, 0, 0, 1], 0).into();
+        crate::demo::fill(&store, &keys, dir.path(), (nowhere, nowhere), now, 0).await.unwrap();
+        let (account, agent) = (AccountId::demo(1), AgentId::demo(0x21));
+        let mobile = "+447700900100".parse().unwrap();
+        store.set_mobile(account, agent, Some(&mobile)).await.unwrap();
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = SmsGateway {
+            url: format!("http://{}/", silent.local_addr().unwrap()),
+            from: "Lantern".to_owned(),
+            token: "hush".to_owned(),
+            allow_local: true,
+        };
+        let jobs = Jobs::start(&store, account, Some(gateway), Arc::new(SystemClock)).unwrap();
+        let message = jobs.messages().send(agent, "hello".to_owned(), now).await.unwrap();
+        let _connection = silent.accept().await.unwrap();
+
+        tokio::time::timeout(Duration::from_secs(5), jobs.stop()).await.unwrap();
+
+        let kept = store.messages(account, Some(agent), 9).await.unwrap();
+        assert_eq!((kept.len(), kept[0].id, kept[0].state), (1, message.id, OutboxState::Sending));
+        assert_eq!(store.due_messages(now, 9).await.unwrap().len(), 1, "it is tried at the next start");
+    }
+}

@@ -57,17 +57,19 @@ impl Messages {
     /// Sends what is due until told to stop.
     pub(super) async fn deliver(self, gateway: Gateway, clock: Arc<dyn Clock>, mut stopping: watch::Receiver<bool>) {
         loop {
-            let next = match self.round(&gateway, clock.as_ref()).await {
-                Ok(next) => next,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read or written");
-                    None
-                }
+            // A try that the end cuts short is made again at the next start.
+            let round = tokio::select! {
+                // A sender that is gone means the same as a request to stop.
+                _ = stopping.wait_for(|stop| *stop) => return,
+                round = self.round(&gateway, clock.as_ref()) => round,
             };
+            let next = round.unwrap_or_else(|error| {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read or written");
+                None
+            });
             let now = clock.now();
             let wait = next.map_or(LOOK_AGAIN, |at| Duration::from_millis(at.since(now)).min(LOOK_AGAIN));
             tokio::select! {
-                // A sender that is gone means the same as a request to stop.
                 _ = stopping.wait_for(|stop| *stop) => return,
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(wait) => {}
