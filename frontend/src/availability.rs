@@ -9,6 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::api;
 use crate::browser::uuid;
 use crate::model::roster::Origin;
+use crate::model::route::Program;
 use crate::model::switch::{Intent, Switch};
 use crate::panel::{Panel, Popover};
 
@@ -18,8 +19,12 @@ pub(crate) fn toggle(panel: Panel) {
         panel.tell("Your availability is not known yet.");
         return;
     };
+    let opted_out = presence.effective.verdict == Verdict::OptedOut;
     match presence.state {
-        _ if presence.effective.verdict == Verdict::OptedOut => panel.popover.set(Popover::Resume),
+        _ if opted_out && panel.hooks.program == Program::Manage => {
+            panel.tell("You have opted out of business calls. Resume them on your desk.");
+        }
+        _ if opted_out => panel.popover.set(Popover::Resume),
         Toggle::On => press(panel, FactChange::Toggle(PresenceChange::to(Toggle::Away))),
         Toggle::Away => go_available(panel),
     }

@@ -79,9 +79,9 @@ fn next_link(html: &str) -> Option<usize> {
 fn asset(tag: &str, attributes: &[(String, String)]) -> Result<Asset> {
     let href = || get(attributes, "href").map(str::to_owned).with_context(|| format!("no href in {tag}"));
     Ok(match get(attributes, "rel") {
-        Some("rust") => {
-            Asset::Rust { bin: get(attributes, "data-bin").with_context(|| format!("no data-bin in {tag}"))?.to_owned() }
-        }
+        Some("rust") => Asset::Rust {
+            bin: get(attributes, "data-bin").with_context(|| format!("no data-bin in {tag}"))?.to_owned(),
+        },
         Some("css") => Asset::Css { href: href()? },
         Some("icon") => Asset::Icon { href: href()?, kind: get(attributes, "type").map(str::to_owned) },
         Some("copy-file") => Asset::CopyFile { href: href()? },
@@ -144,7 +144,14 @@ mod tests {
             })
             .unwrap();
 
-        assert_eq!(seen, [r#"Rust { bin: "cordboard-frontend" }"#, r#"Css { href: "style.gen.css" }"#, r#"CopyDir { href: "public" }"#]);
+        assert_eq!(
+            seen,
+            [
+                r#"Rust { bin: "cordboard-frontend" }"#,
+                r#"Css { href: "style.gen.css" }"#,
+                r#"CopyDir { href: "public" }"#
+            ]
+        );
         assert_eq!(html.matches("[here]").count(), 3);
         assert!(html.contains(r#"<link rel="canonical" href="/x">"#));
         assert!(html.contains("old.css"), "a comment stays as it is");
