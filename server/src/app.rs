@@ -10,9 +10,7 @@ mod replay;
 mod simulate;
 mod start;
 
-pub use handle::{
-    AppHandle, Attached, Counts, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, PresenceWrite, SocketId,
-};
+pub use handle::{AppHandle, Attached, Counts, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, SocketId};
 pub use log::read_event;
 pub use policy::findings as policy_findings;
 pub use start::{RunningApp, Telephony, start};

@@ -85,11 +85,11 @@ async fn what_was_acknowledged_is_there_whenever_the_power_fails() {
 async fn time_that_passed_while_nobody_ran_is_written_down_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(folder.path()).await;
-    let until = Some(now() + 300);
-    let set = Some(BlockChange { reason: Some("stock take".to_owned()), until });
+    let until = now() + 300;
+    let set = Some(BlockChange { reason: Some("stock take".to_owned()), until: Some(until) });
     let paused = server.app.change_fact(write(0x21, FactChange::Pause { set })).await.unwrap();
     server.stop(Duration::ZERO).await;
-    while now() <= until.unwrap() {
+    while now() <= until {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 

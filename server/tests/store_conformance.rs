@@ -90,6 +90,7 @@ fn decision(step: u32, agent: AgentId, then: Then) -> Decision {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that tests can write the JSON in place")]
 fn event(account: AccountId, seq: u64, body: Value) -> EventRow {
     EventRow { account, seq, at: Millis(1_000), agent: Some(ASHA), format: EVENT_FORMAT, body: body.to_string() }
 }

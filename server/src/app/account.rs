@@ -176,7 +176,8 @@ impl Account {
     fn look(&mut self, now: Millis) {
         self.stuck = self.center.engine().stuck_agents(now);
         let busy = self.center.engine().agents().any(|agent| agent.load != Load::Idle);
-        self.look_at = (busy || self.stuck > 0 || self.write_elapsed_again()).then(|| now + LOOK_EVERY_MS);
+        let unwritten = self.write_elapsed_again();
+        self.look_at = (busy || self.stuck > 0 || unwritten).then(|| now + LOOK_EVERY_MS);
     }
 
     fn request(&mut self, request: Request) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cordboard_shared::agent::{Actor, Intent, Presence, Source};
 use cordboard_shared::api::availability::{BatchAnswer, BatchResult, FactChange, MatrixCell, ReachView};
-use cordboard_shared::api::presence::{PresenceChange, PresenceWritten};
+use cordboard_shared::api::presence::PresenceWritten;
 use cordboard_shared::api::routing::{
     CallbackView, LineView, ReplayAnswer, ReplayRequest, SimulateAnswer, SimulateRequest,
 };
@@ -39,31 +39,6 @@ pub struct FactWrite {
     pub request: Option<RequestId>,
     /// The person's own hand, or one with the right to end an opt-out: a toggle to On then resumes an opted-out person.
     pub resumes: bool,
-}
-
-/// A toggle as the shells wrote it before there were other facts.
-#[derive(Clone, Debug)]
-pub struct PresenceWrite {
-    /// Whose.
-    pub agent: AgentId,
-    /// To what.
-    pub change: PresenceChange,
-    /// By whom.
-    pub actor: Actor,
-    /// By which surface.
-    pub source: Source,
-    /// The caller's order, when it sends one.
-    pub intent: Option<Intent>,
-    /// `If-Match`.
-    pub if_match: Option<Version>,
-}
-
-impl From<PresenceWrite> for FactWrite {
-    fn from(write: PresenceWrite) -> Self {
-        let PresenceWrite { agent, change, actor, source, intent, if_match } = write;
-        let change = FactChange::Toggle(change);
-        Self { agent, change, actor, source, intent, if_match, request: None, resumes: false }
-    }
 }
 
 /// A change of the routing policy. Each is a new version of the whole document.
@@ -183,11 +158,6 @@ impl AppHandle {
     /// Everybody's presence and the feed position it belongs to.
     pub async fn presences(&self) -> Result<(FeedPosition, Vec<Presence>), Problem> {
         self.ask(|reply| Request::Presences { reply }).await
-    }
-
-    /// Stores a toggle. The answer is sent when it is on disk and the engine obeys it.
-    pub async fn write_presence(&self, write: PresenceWrite) -> Result<PresenceWritten, Problem> {
-        self.change_fact(write.into()).await
     }
 
     /// Changes one fact of a person. The answer is sent when it is on disk and the engine obeys it.

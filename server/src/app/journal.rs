@@ -31,7 +31,7 @@ const TRACE_WAIT: Duration = Duration::from_millis(250);
 /// How long inputs of the engine are kept, in milliseconds.
 const TRACE_KEPT_MS: u64 = 30 * 24 * 3_600_000;
 /// Time between two looks for inputs to forget, while there is nothing else to do.
-const FORGET_EVERY: Duration = Duration::from_secs(600);
+const FORGET_EVERY: Duration = Duration::from_mins(10);
 /// Inputs forgotten in one commit.
 const FORGET_AT_ONCE: u32 = 2_000;
 
@@ -149,10 +149,7 @@ impl Journal {
     async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
         let mut entries = Vec::with_capacity(BATCH);
         loop {
-            let received = match self.patience() {
-                None => Some(queue.recv_many(&mut entries, BATCH).await),
-                Some(patience) => timeout(patience, queue.recv_many(&mut entries, BATCH)).await.ok(),
-            };
+            let received = timeout(self.patience(), queue.recv_many(&mut entries, BATCH)).await.ok();
             let closed = received == Some(0);
             for entry in entries.drain(..) {
                 self.add(entry);
@@ -180,13 +177,13 @@ impl Journal {
     }
 
     /// How long to wait for something new before there is something to do anyway.
-    fn patience(&self) -> Option<Duration> {
+    fn patience(&self) -> Duration {
         if self.failures > 0 {
-            Some(RETRY)
+            RETRY
         } else if !self.trace.is_empty() {
-            Some(TRACE_WAIT.saturating_sub(self.traced_at.elapsed()))
+            TRACE_WAIT.saturating_sub(self.traced_at.elapsed())
         } else {
-            Some(FORGET_EVERY.saturating_sub(self.forgot_at.elapsed()))
+            FORGET_EVERY.saturating_sub(self.forgot_at.elapsed())
         }
     }
 

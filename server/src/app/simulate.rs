@@ -76,7 +76,7 @@ fn way(to: &str, directory: &Directory, assumptions: &mut Vec<String>) -> Result
         return department(slug, directory);
     }
     if let Some(digits) = to.strip_prefix("extension:") {
-        return extension(digits.parse().ok(), Row::DirectExtension, directory);
+        return extension(digits.parse().ok().as_ref(), Row::DirectExtension, directory);
     }
     let number: E164 =
         to.parse().map_err(|_| invalid("/to", "to is a number, department:<slug> or extension:<digits>."))?;
@@ -85,7 +85,7 @@ fn way(to: &str, directory: &Directory, assumptions: &mut Vec<String>) -> Result
     };
     match &number.goes_to {
         Destination::Department(slug) => department(slug, directory),
-        Destination::Extension(digits) => extension(Some(digits.clone()), Row::DirectExtension, directory),
+        Destination::Extension(digits) => extension(Some(digits), Row::DirectExtension, directory),
         Destination::Flow(slug) => {
             let flow = directory.flow(slug).ok_or_else(|| invalid("/to", "The number's call flow is gone."))?;
             through(flow, directory, assumptions)
@@ -109,7 +109,7 @@ fn through(flow: &Flow, directory: &Directory, assumptions: &mut Vec<String>) ->
             Node::Message { next, .. } => next.clone(),
             Node::Department { department: slug, .. } => return department(slug, directory),
             Node::Extension { extension: digits, .. } => {
-                return extension(Some(digits.clone()), Row::FlowExtension, directory);
+                return extension(Some(digits), Row::FlowExtension, directory);
             }
             Node::Voicemail { mailbox } => return Ok(ends("voicemail", Some(mailbox.clone()))),
         };
@@ -122,8 +122,8 @@ fn department(slug: &str, directory: &Directory) -> Result<Way, Problem> {
     Ok(Way::Routed(Target::Department(found.id), Row::Queue))
 }
 
-fn extension(digits: Option<Extension>, row: Row, directory: &Directory) -> Result<Way, Problem> {
-    let found = digits.as_ref().and_then(|digits| directory.agent_by_extension(digits));
+fn extension(digits: Option<&Extension>, row: Row, directory: &Directory) -> Result<Way, Problem> {
+    let found = digits.and_then(|digits| directory.agent_by_extension(digits));
     let found = found.ok_or_else(|| invalid("/to", "There is no such extension."))?;
     Ok(Way::Routed(Target::Agent(found.id), row))
 }

@@ -17,6 +17,9 @@ use crate::app::journal::{Entry, Written};
 use crate::app::policy;
 use crate::call::Input;
 
+/// Time between two signs of life of one person, in milliseconds: what counts are hours.
+const ACTIVITY_EVERY_MS: u64 = 10_000;
+
 /// The account's changes between decision and force.
 #[derive(Default)]
 pub(in crate::app) struct Changes {
@@ -29,6 +32,8 @@ pub(in crate::app) struct Changes {
     pending: VecDeque<Pending>,
     /// What time has done and no commit has made lasting.
     overdue: Vec<(AgentId, Elapsed)>,
+    /// When each person's own hand was last told to the engine.
+    active: BTreeMap<AgentId, Millis>,
     /// Number of the last entry on disk, and that of the newest snapshot.
     pub(super) last: u64,
     pub(super) snapshot: u64,
@@ -78,7 +83,13 @@ impl Account {
             ActorKind::Token => write.resumes,
             ActorKind::System => false,
         };
-        if own && self.facts_of(write.agent).is_some() {
+        if !own || self.facts_of(write.agent).is_none() {
+            return;
+        }
+        let now = self.clock.now();
+        let told = self.changes.active.get(&write.agent).copied();
+        if told.is_none_or(|told| now.since(told) >= ACTIVITY_EVERY_MS) {
+            self.changes.active.insert(write.agent, now);
             self.feed(Input::Active(write.agent));
         }
     }
@@ -261,7 +272,7 @@ impl Account {
             | Event::CallbackAsked { .. }
             | Event::CallbackDue { .. }
             | Event::CallbackDone { .. } => {
-                tracing::error!("an entry of the engine's own was decided by somebody else")
+                tracing::error!("an entry of the engine's own was decided by somebody else");
             }
         }
     }
