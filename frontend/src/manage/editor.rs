@@ -32,7 +32,7 @@ pub(crate) struct Editor {
     /// Somebody else's newer policy, while the draft has changes.
     pub(crate) theirs: RwSignal<Option<Policy>>,
     pub(crate) saving: RwSignal<bool>,
-    /// Rises a moment after each change of the draft: what is derived by the server is asked for again.
+    /// Rises a moment after each change of the draft that could be used: what is derived by the server is asked for again.
     pub(crate) settled: RwSignal<u32>,
     etag: StoredValue<Option<String>>,
     timer: StoredValue<Option<Timeout>, LocalStorage>,
@@ -118,17 +118,23 @@ impl Editor {
         format!("/departments/{}", index.unwrap_or_default())
     }
 
-    /// Asks the server what is wrong with the draft.
+    /// Asks the server what is wrong with the draft. What is wrong is not asked to ring.
     fn check(self) {
-        self.settled.update(|number| *number += 1);
         let body = untrack(|| self.text());
         spawn_local(async move {
-            if let Ok(answer) = api::ask(Method::POST, "/core/policy/check", &[], Some(body)).await
-                && let Ok(findings) = answer.list("findings")
-            {
+            let answer = api::ask(Method::POST, "/core/policy/check", &[], Some(body)).await;
+            if let Ok(findings) = answer.and_then(|answer| answer.list("findings")) {
                 self.findings.set(findings);
             }
+            if !untrack(|| self.has_errors()) {
+                self.settled.update(|number| *number += 1);
+            }
         });
+    }
+
+    /// Whether the draft cannot be used as it is; tracked.
+    pub(crate) fn has_errors(self) -> bool {
+        self.findings.with(|all| all.iter().any(|finding| finding.error))
     }
 
     fn text(self) -> String {

@@ -211,7 +211,11 @@ fn Strip(id: DepartmentId) -> impl IntoView {
         <section class="card strip" aria-label="If it rang now">
             <h2><Glyph icon=Icon::Bell/>"If it rang now"</h2>
             {body}
-            {move || editor.is_changed().then(|| view! { <p class="muted">"Under your changes, which are not saved."</p> })}
+            {move || match (editor.has_errors(), editor.is_changed()) {
+                (true, _) => Some("As before your last changes: they have to be corrected first."),
+                (false, true) => Some("Under your changes, which are not saved."),
+                (false, false) => None,
+            }.map(|text| view! { <p class="muted">{text}</p> })}
         </section>
     }
 }
