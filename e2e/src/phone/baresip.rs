@@ -1,11 +1,14 @@
 //! One baresip per call, with a configuration and ports of its own.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::journey::Journey;
@@ -28,6 +31,8 @@ pub struct Baresip {
     folder: PathBuf,
     /// Its SIP port.
     pub sip: u16,
+    /// Where it takes commands, by TCP.
+    control: u16,
 }
 
 impl Baresip {
@@ -43,7 +48,7 @@ impl Baresip {
     }
 
     fn start(journey: &Journey, number: &str, hertz: f64, answer: &str, arguments: &[&str]) -> Result<Self> {
-        let sip = port::free()?;
+        let (sip, control) = (port::free()?, port::free()?);
         let rtp = port::block(RTP_PORTS)?;
         let folder = journey.scratch(&format!("phone-{sip}"))?;
         let tone = folder.join("tone.wav");
@@ -51,7 +56,7 @@ impl Baresip {
         let config = format!(
             "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\nrtp_ports {}-{}\n\
              module_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule stun.so\n\
-             module_app account.so\nmodule_app menu.so\n\
+             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
              audio_source aufile,{}\nsnd_path {}\naudio_buffer 20-160\n",
             rtp.start(),
             rtp.end(),
@@ -69,7 +74,7 @@ impl Baresip {
         let mut command = Command::new(tools::baresip()?);
         command.arg("-f").arg(&folder).args(arguments).current_dir(&folder);
         let program = Program::start(&format!("the phone of {number}"), command, &log)?;
-        Ok(Self { program, folder, sip })
+        Ok(Self { program, folder, sip, control })
     }
 
     /// Waits until its call is answered.
@@ -95,6 +100,17 @@ impl Baresip {
             Ok(())
         })
         .await
+    }
+
+    /// Presses a key during its call (RFC 4733).
+    pub async fn press(&self, key: char) -> Result<()> {
+        let command = format!(r#"{{"command":"sndcode","params":"{key}"}}"#);
+        // Commands come as netstrings: length, colon, text, comma.
+        let netstring = format!("{}:{command},", command.len());
+        let mut control = TcpStream::connect((Ipv4Addr::LOCALHOST, self.control)).await?;
+        control.write_all(netstring.as_bytes()).await?;
+        control.flush().await?;
+        Ok(())
     }
 
     /// Whether its call has been answered.

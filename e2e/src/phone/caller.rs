@@ -20,8 +20,6 @@ pub enum Plan {
     Talks(Duration),
     /// Waits for an answer, and then for the other side to hang up.
     Stays,
-    /// Waits for an answer, presses a key after so long, and then waits for the other side to hang up.
-    Presses(char, Duration),
     /// Must be refused with this status.
     IsRefused(u16),
 }
@@ -43,7 +41,6 @@ impl Caller {
             Plan::GivesUp(after) => format!("{OFFER}{PROVISIONAL}{}", give_up(after)),
             Plan::Talks(span) => format!("{OFFER}{ANSWERED}{}{}", pause(span), BYE),
             Plan::Stays => format!("{OFFER}{ANSWERED}{HUNG_UP}"),
-            Plan::Presses(key, after) => format!("{OFFER}{ANSWERED}{}{}{HUNG_UP}", pause(after), press(key)),
             Plan::IsRefused(status) => format!("{OFFER}{}", refused(status)),
         };
         let program = Sipp { journey, from, number, server, script: &script, more: &["-m", "1"] }.start()?;
@@ -255,10 +252,6 @@ Content-Length: 0
 
 fn pause(span: Duration) -> String {
     format!("  <pause milliseconds=\"{}\"/>\n", span.as_millis())
-}
-
-fn press(key: char) -> String {
-    format!("  <nop><action><exec play_dtmf=\"{key}\"/></action></nop>\n")
 }
 
 fn give_up(after: Duration) -> String {
