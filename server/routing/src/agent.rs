@@ -168,7 +168,7 @@ impl Agent {
             (before.paused && !next.paused, Elapsed::Pause),
             (before.dnd && !next.dnd, Elapsed::Dnd),
             (before.off_schedule != next.off_schedule, Elapsed::Schedule),
-            (!before.away_over && next.away_over && rules.auto_return, Elapsed::AwayReturned),
+            (before.away && next.away_over && !next.away, Elapsed::AwayReturned),
         ]
         .into_iter()
         .filter_map(|(is, elapsed)| is.then_some(elapsed))

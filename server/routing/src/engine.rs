@@ -21,6 +21,7 @@ use crate::compiled::Compiled;
 use crate::durable::Durable;
 use crate::event::Event;
 use crate::line::{Line, QueueKey};
+use crate::matrix::Row;
 use crate::offer::Offer;
 use clock::Timer;
 
@@ -97,6 +98,7 @@ impl Engine {
         };
         let mut engine = Self { state, rules, outputs: VecDeque::new(), dirty: Dirty::default() };
         engine.policy_in_force(now);
+        engine.elapsed_before_start(now);
         engine.keep_places_after_start(now);
         engine
     }
@@ -161,7 +163,7 @@ impl Engine {
                 Ok(())
             }
             Input::NoFlow(call) => {
-                self.refuse(now, call, cordboard_shared::decision::Reason::NoFlowNow);
+                self.refuse(now, call, Row::Queue, cordboard_shared::decision::Reason::NoFlowNow);
                 Ok(())
             }
             Input::CallReleased(call) => {

@@ -97,6 +97,9 @@ pub(crate) struct Line {
     pub(crate) tried: BTreeMap<AgentId, Tried>,
     pub(crate) chain: Vec<Fallback>,
     pub(crate) visited: BTreeSet<DepartmentId>,
+    /// The department whose chain the call follows, also while it rings one person.
+    #[serde(default)]
+    pub(crate) last_department: Option<DepartmentId>,
     pub(crate) step: u32,
     /// Ledger entries whose outcome is not known yet.
     pub(crate) open: Vec<Decision>,
@@ -128,6 +131,7 @@ impl Line {
             tried: BTreeMap::new(),
             chain: Vec::new(),
             visited: BTreeSet::new(),
+            last_department: None,
             step: 0,
             open: Vec::new(),
             offered: false,

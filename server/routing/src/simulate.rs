@@ -47,7 +47,7 @@ impl Engine {
         while !matches!(world.poll_output(), Output::Timeout(_)) {}
         let mut assumptions = vec!["nobody answers, and every device that can ring says so at once".to_owned()];
         if at > now {
-            world.clear_floor(at)?;
+            world.end_the_day(now)?;
             assumptions.push("calls of the present are over by then".to_owned());
             assumptions
                 .push("devices and switches are as they are now; pauses, ends and hours are as of then".to_owned());
@@ -64,9 +64,19 @@ impl Engine {
             caller: question.caller.clone().map(Pii),
             priority: 0,
         };
-        world.handle_input(at, Input::CallArrived(arrival))?;
+        // A call from outside passes the door first: the account, the block list, the lines.
+        let from_outside = matches!(question.row, Row::Queue | Row::FlowExtension | Row::DirectExtension);
+        if from_outside {
+            world.handle_input(at, Input::CallOffered { call, caller: arrival.caller.clone() })?;
+        }
         let mut seen = Seen::new(call, at);
-        let outcome = seen.run(&mut world)?;
+        let outcome = match seen.refused(&mut world) {
+            Some(outcome) => outcome,
+            None => {
+                world.handle_input(at, Input::CallArrived(arrival))?;
+                seen.run(&mut world)?
+            }
+        };
         Ok(SimulateAnswer {
             at,
             policy_version: world.policy().version.to_string(),
@@ -76,25 +86,6 @@ impl Engine {
             outcome,
             assumptions,
         })
-    }
-
-    /// The floor as it is when today's calls are over, at a later instant.
-    fn clear_floor(&mut self, at: Millis) -> Result<(), EngineError> {
-        for call in self.calls() {
-            match self.handle_input(at, Input::CallEnded(call)) {
-                // Its own deadline may have ended it on the way.
-                Ok(()) | Err(EngineError::UnknownCall) => {}
-                Err(other) => return Err(other),
-            }
-            while !matches!(self.poll_output(), Output::Timeout(_)) {}
-        }
-        let working: Vec<_> = self.agents().map(|agent| agent.id).collect();
-        for agent in working {
-            // Only who is in after-call work can end it.
-            let _ = self.handle_input(at, Input::WrapUpDone(agent));
-        }
-        while !matches!(self.poll_output(), Output::Timeout(_)) {}
-        Ok(())
     }
 
     fn change(&mut self, at: Millis, question: &Question) -> Result<(), EngineError> {
@@ -143,17 +134,38 @@ struct Seen {
     now: Millis,
     decisions: BTreeMap<u32, Decision>,
     rings: Vec<(OfferId, SimulatedRing)>,
+    /// Offers whose device has not said yet that it rings.
+    unconfirmed: Vec<OfferId>,
 }
 
 impl Seen {
     fn new(call: CallId, began: Millis) -> Self {
-        Self { call, began, now: began, decisions: BTreeMap::new(), rings: Vec::new() }
+        Self { call, began, now: began, decisions: BTreeMap::new(), rings: Vec::new(), unconfirmed: Vec::new() }
+    }
+
+    /// Whether the call was refused at the door. What else was said is taken in.
+    fn refused(&mut self, world: &mut Engine) -> Option<SimulatedOutcome> {
+        let mut refused = None;
+        loop {
+            match world.poll_output() {
+                Output::Timeout(_) => return refused,
+                Output::Decided { call, decision } if call == self.call => {
+                    self.decisions.insert(decision.step, *decision);
+                }
+                Output::Offer { offer, .. } => self.unconfirmed.push(offer),
+                Output::Refused { call, reason } if call == self.call => {
+                    let detail = Some(reason.words().to_owned());
+                    refused = Some(SimulatedOutcome { to: "refused".to_owned(), detail, after_ms: 0 });
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Runs deadlines until the call is somewhere.
     fn run(&mut self, world: &mut Engine) -> Result<SimulatedOutcome, EngineError> {
         for _ in 0..MOST_STEPS {
-            let mut confirm = Vec::new();
+            let mut confirm = std::mem::take(&mut self.unconfirmed);
             let deadline = loop {
                 match world.poll_output() {
                     Output::Timeout(deadline) => break deadline,

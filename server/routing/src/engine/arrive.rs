@@ -20,6 +20,16 @@ use crate::strategy::Candidate;
 impl Engine {
     /// Whether a call may come in at all: the account, the block list, the lines.
     pub(super) fn call_offered(&mut self, now: Millis, call: CallId, caller: Option<Pii<String>>) {
+        if let Some(reason) = self.refusal(caller.as_ref()) {
+            self.refuse(now, call, Row::Queue, reason);
+            return self.push(Output::Refused { call, reason });
+        }
+        self.state.legs.insert(call, Leg::Inbound);
+        self.push(Output::Admitted(call));
+    }
+
+    /// Why a call at the door may not come in.
+    fn refusal(&self, caller: Option<&Pii<String>>) -> Option<Reason> {
         let settings = &self.state.durable.policy.settings;
         let blocked = caller.is_some_and(|caller| self.rules.is_blocked(&caller.0));
         let inbound = self.state.legs.values().filter(|leg| **leg == Leg::Inbound).count();
@@ -29,20 +39,15 @@ impl Engine {
             (blocked, Reason::BlockedCaller),
             (full, Reason::NoLineFree),
         ];
-        if let Some((_, reason)) = refused.into_iter().find(|(is, _)| *is) {
-            self.refuse(now, call, reason);
-            return self.push(Output::Refused { call, reason });
-        }
-        self.state.legs.insert(call, Leg::Inbound);
-        self.push(Output::Admitted(call));
+        refused.into_iter().find(|(is, _)| *is).map(|(_, reason)| reason)
     }
 
     /// Writes down why a call was not routed at all.
-    pub(super) fn refuse(&mut self, now: Millis, call: CallId, reason: Reason) {
+    pub(super) fn refuse(&mut self, now: Millis, call: CallId, row: Row, reason: Reason) {
         let decision = Decision {
             step: 1,
             at: now,
-            row: Row::Queue.number(),
+            row: row.number(),
             department: None,
             strategy: "door".into(),
             policy_version: self.rules.version.clone(),
@@ -106,6 +111,7 @@ impl Engine {
         line.since = kept.as_ref().map_or(now, |place| place.since);
         line.priority = line.priority.max(kept.as_ref().map_or(0, |place| place.priority));
         line.target = Target::Department(id);
+        line.last_department = Some(id);
         line.visited.insert(id);
         line.tried.clear();
         line.told = None;
@@ -119,6 +125,9 @@ impl Engine {
         };
         if binding.is_some_and(|it| it.mode == StickyMode::Strict) {
             line.chain = vec![compiled::strict_fallback(&department)];
+        } else if line.chain.is_empty() {
+            // A chain that ended by leading here goes on with what this department does when nobody answers.
+            line.chain.clone_from(&department.fallback);
         }
         self.push(Output::Entered { call, department: id });
         match first {
@@ -178,7 +187,9 @@ impl Engine {
             let memory = department.sticky.as_ref()?;
             let bound = self.state.durable.bound.get(&department.id)?.get(&caller.0)?;
             let fresh = now.since(bound.at) <= u64::from(memory.hours) * 3_600_000;
-            fresh.then_some(bound.agent)
+            // Who has left the department is not called back into it by its memory.
+            let is_member = department.members.iter().any(|member| member.agent == bound.agent);
+            (fresh && is_member).then_some(bound.agent)
         };
         let agent = assigned.or_else(remembered).filter(|agent| self.state.agents.contains_key(agent))?;
         let mode = department.sticky.as_ref().map_or(StickyMode::Loose, |sticky| sticky.mode);
@@ -332,4 +343,10 @@ pub(super) fn inbound_lines(settings: &Settings) -> Option<usize> {
     let percent = settings.inbound_percent.unwrap_or(if lines <= 4 { 50 } else { 20 }).min(100);
     let inbound = (lines * percent).div_ceil(100).min(lines);
     usize::try_from(inbound).ok()
+}
+
+/// How many outbound calls may be at once: the rest of the lines.
+pub(super) fn outbound_lines(settings: &Settings) -> Option<usize> {
+    let lines = usize::try_from(settings.lines?).ok()?;
+    Some(lines.saturating_sub(inbound_lines(settings)?))
 }

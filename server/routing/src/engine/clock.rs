@@ -9,7 +9,7 @@ use cordboard_shared::id::{AgentId, CallId, OfferId};
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use crate::agent::Load;
+use crate::agent::{DeviceKind, Load};
 use crate::command::{Elapsed, Output};
 use crate::event::Event;
 use crate::line::LineState;
@@ -44,8 +44,9 @@ impl Engine {
         self.state.timers.first().map(|(at, _)| *at)
     }
 
+    /// Arranges for a deadline. One that is past already comes at once, not in the past.
     pub(super) fn wake(&mut self, at: Millis, timer: Timer) {
-        self.state.timers.insert((at, timer));
+        self.state.timers.insert((at.max(self.state.now), timer));
     }
 
     pub(super) fn run_deadlines(&mut self, now: Millis) {
@@ -148,6 +149,12 @@ impl Engine {
     fn look_for_activity(&mut self, now: Millis, id: AgentId) {
         let Some(limit) = self.inactivity_ms() else { return };
         let Some(agent) = self.state.agents.get_mut(&id).filter(|agent| agent.panels > 0) else { return };
+        if agent.devices.values().any(|kind| *kind == DeviceKind::Phone) {
+            // A phone needs nobody at the screen: looked at again later, in case it goes.
+            agent.active_at = now;
+            agent.warned = false;
+            return self.watch_activity(id);
+        }
         if !matches!(agent.load, Load::Idle) {
             // A call in progress stops the clock; its end is activity.
             return;

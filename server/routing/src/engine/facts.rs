@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use cordboard_shared::agent::{AgentFacts, Apply, Toggle};
+use cordboard_shared::agent::{AgentFacts, Apply, Block, Toggle, Verdict};
 use cordboard_shared::decision::{Reason, Then};
-use cordboard_shared::id::AgentId;
+use cordboard_shared::id::{AgentId, DepartmentId, OfferId};
+use cordboard_shared::policy::Policy;
 use cordboard_shared::{FeedPosition, Millis};
 
 use super::Engine;
@@ -15,18 +16,24 @@ use crate::compiled::Compiled;
 use crate::event::Event;
 use crate::matrix::Row;
 
+/// A ring as it was before a change.
+#[derive(Clone, Copy)]
+struct Ringing {
+    offer: OfferId,
+    agent: AgentId,
+    /// It began within a slot that has ended since.
+    slot_ended: bool,
+    /// It began under an emergency route that has ended since.
+    route_ended: bool,
+}
+
 impl Engine {
     /// Obeys an entry of the log that came from outside.
     pub(super) fn obey(&mut self, now: Millis, event: Event, at: FeedPosition) {
         self.state.durable.position = self.state.durable.position.max(at);
         match event {
             Event::FactsSet { agent, facts, .. } => self.facts_set(now, agent, *facts),
-            Event::PolicySet { policy } => {
-                self.rules = Compiled::new(&policy);
-                self.state.durable.policy = *policy;
-                self.policy_in_force(now);
-                self.withdraw_blocked(now);
-            }
+            Event::PolicySet { policy } => self.policy_set(now, *policy),
             event @ (Event::Bound { .. }
             | Event::PlaceTaken { .. }
             | Event::PlaceLeft { .. }
@@ -37,14 +44,36 @@ impl Engine {
         }
     }
 
-    /// Everybody is read anew under the policy, and every line looks around.
-    pub(super) fn policy_in_force(&mut self, now: Millis) {
+    fn policy_set(&mut self, now: Millis, policy: Policy) {
+        let reading = |engine: &Self, id: AgentId| (engine.agent(id).map(Agent::blocked_by), engine.rows_for(id));
+        let before: Vec<_> = self.state.agents.keys().map(|id| (*id, reading(self, *id))).collect();
+        let ringing: Vec<_> = before.iter().filter_map(|(id, _)| self.ringing(now, *id)).collect();
+        self.rules = Compiled::new(&policy);
+        self.state.durable.policy = policy;
+        let elapsed = self.policy_in_force(now);
+        for held in ringing {
+            self.withdraw_if_blocked(now, held);
+        }
+        for (id, what) in elapsed {
+            self.push(Output::Elapsed(id, what));
+        }
+        for (id, before) in before {
+            if reading(self, id) != before {
+                self.push(Output::PresenceChanged(id));
+            }
+        }
+    }
+
+    /// Everybody is read anew under the policy, and every line looks around. What the facts mean otherwise now is
+    /// returned, to be written down.
+    pub(super) fn policy_in_force(&mut self, now: Millis) -> Vec<(AgentId, Elapsed)> {
         let agents: Vec<_> = self.state.agents.keys().copied().collect();
+        let mut elapsed = Vec::new();
         for id in agents {
             if let Some(agent) = self.state.agents.get_mut(&id) {
                 agent.member_of = self.rules.member_of(id).to_vec();
             }
-            self.read_clock(now, id);
+            elapsed.extend(self.read_clock(now, id).into_iter().map(|what| (id, what)));
             self.watch_activity(id);
             self.dirty.freed.insert(id);
             self.dirty.less.insert(id);
@@ -54,10 +83,35 @@ impl Engine {
             self.wake(at, Timer::Emergency);
         }
         self.dirty.lines.extend(self.state.lines.iter().filter(|(_, line)| line.is_open()).map(|(call, _)| *call));
+        elapsed
+    }
+
+    /// After a start: what ended by time while no process ran is to be written down too.
+    pub(super) fn elapsed_before_start(&mut self, now: Millis) {
+        let auto_return = self.policy().settings.auto_return;
+        let is_over = |block: Option<&Block>| block.is_some_and(|block| block.until.is_some_and(|until| until <= now));
+        let mut over = Vec::new();
+        for agent in self.state.agents.values() {
+            let facts = &agent.facts;
+            let away = facts.toggle.state == Toggle::Away;
+            let ended = [
+                (is_over(facts.pause.as_ref()), Elapsed::Pause),
+                (is_over(facts.dnd.as_ref()), Elapsed::Dnd),
+                (is_over(facts.work_anyway.as_ref()), Elapsed::Schedule),
+                (away && auto_return && agent.clocked.away_over, Elapsed::AwayReturned),
+                // No call is left after which it could hold.
+                (away && facts.toggle.apply == Apply::AfterCall, Elapsed::AfterCall),
+            ];
+            over.extend(ended.into_iter().filter(|(is, _)| *is).map(|(_, what)| (agent.id, what)));
+        }
+        for (agent, what) in over {
+            self.push(Output::Elapsed(agent, what));
+        }
     }
 
     fn facts_set(&mut self, now: Millis, id: AgentId, facts: AgentFacts) {
         let limit = self.policy().settings.missed_limit;
+        let ringing = self.ringing(now, id);
         if let Some(agent) = self.state.agents.get_mut(&id) {
             let was_on = agent.facts.toggle.state == Toggle::On && agent.held_away.is_none();
             let renewed = agent.facts.toggle.stamp != facts.toggle.stamp || agent.facts.toggle != facts.toggle;
@@ -82,11 +136,13 @@ impl Engine {
             let later = toggle.state == Toggle::Away && toggle.apply == Apply::AfterCall;
             later && !matches!(agent.load, Load::OnCall(_))
         });
+        // A change that blocks ends a ring in flight before anybody is told that the change holds.
+        if let Some(held) = ringing {
+            self.withdraw_if_blocked(now, held);
+        }
         if idle_after_call {
             self.push(Output::Elapsed(id, Elapsed::AfterCall));
         }
-        // A change that blocks ends a ring in flight before anybody is told that the change holds.
-        self.withdraw_if_blocked(now, id);
         self.dirty.freed.insert(id);
         if self.agent(id).is_some_and(|agent| !agent.blocked_when_idle().is_empty()) {
             self.dirty.less.insert(id);
@@ -94,21 +150,47 @@ impl Engine {
         self.push(Output::PresenceChanged(id));
     }
 
-    fn withdraw_blocked(&mut self, now: Millis) {
-        let ringing: Vec<_> = self.state.offers.values().map(|offer| offer.agent).collect();
-        for agent in ringing {
-            self.withdraw_if_blocked(now, agent);
-        }
+    /// A person's ring, and what time alone had taken from under it before a change.
+    fn ringing(&self, now: Millis, id: AgentId) -> Option<Ringing> {
+        let agent = self.agent(id)?;
+        let Load::Ringing(offer) = agent.load else { return None };
+        let held = self.state.offers.get(&offer)?;
+        let department = self.state.lines.get(&held.call)?.department();
+        let slot_ended = agent.blocked_when_idle().contains(&Verdict::OffSchedule)
+            && !self.judge(agent, department, held.row, &[Verdict::OffSchedule]).rings();
+        let route_ended = held.row == Row::Emergency && !self.is_emergency(department, now);
+        Some(Ringing { offer, agent: id, slot_ended, route_ended })
     }
 
-    fn withdraw_if_blocked(&mut self, now: Millis, id: AgentId) {
-        let Some(Load::Ringing(offer)) = self.agent(id).map(|agent| agent.load) else { return };
-        let Some(row) = self.state.offers.get(&offer).map(|offer| offer.row) else { return };
-        let department = self.state.offers.get(&offer).and_then(|it| self.state.lines.get(&it.call)?.department());
-        let rings =
-            self.agent(id).is_some_and(|agent| self.judge(agent, department, row, &agent.blocked_when_idle()).rings());
-        if !rings {
-            self.end_offer(now, offer, Reason::DeclinedByStatus, Then::NextMember);
+    fn is_emergency(&self, department: Option<DepartmentId>, now: Millis) -> bool {
+        department.is_some_and(|id| self.policy().emergencies.iter().any(|route| route.covers(id, now)))
+    }
+
+    /// Ends a ring that a change has blocked. One that goes on although a slot has ended is not ended by a later change
+    /// of something else.
+    fn withdraw_if_blocked(&mut self, now: Millis, held: Ringing) {
+        let Some(agent) = self.agent(held.agent) else { return };
+        let Some(offer) = self.state.offers.get(&held.offer) else { return };
+        let Some(line) = self.state.lines.get(&offer.call) else { return };
+        let department = line.department();
+        let mut row = offer.row;
+        if let Some(id) = department {
+            let is_bound = line.binding.is_some_and(|it| it.agent == held.agent);
+            let member = self.rules.department(id).and_then(|it| it.members.iter().find(|it| it.agent == held.agent));
+            if member.is_none() && !is_bound {
+                return self.end_offer(now, held.offer, Reason::SkippedNotMember, Then::NextMember);
+            }
+            let always = member.is_some_and(|member| member.always_include);
+            let route_over = row == Row::Emergency && !held.route_ended && !self.is_emergency(department, now);
+            if route_over || (row == Row::AlwaysInclude && !always) {
+                row = if always { Row::AlwaysInclude } else { Row::Queue };
+            }
+        }
+        let layers = agent.blocked_when_idle();
+        let layers: Vec<_> =
+            layers.iter().copied().filter(|layer| !(held.slot_ended && *layer == Verdict::OffSchedule)).collect();
+        if !self.judge(agent, department, row, &layers).rings() {
+            self.end_offer(now, held.offer, Reason::DeclinedByStatus, Then::NextMember);
         }
     }
 
@@ -123,9 +205,12 @@ impl Engine {
 
     pub(super) fn device_gone(&mut self, now: Millis, id: AgentId, device: DeviceId) -> Result<(), EngineError> {
         let agent = self.state.agents.get_mut(&id).ok_or(EngineError::UnknownAgent)?;
-        if agent.devices.remove(&device).is_none() {
-            return Ok(());
+        let Some(kind) = agent.devices.remove(&device) else { return Ok(()) };
+        if kind == DeviceKind::Phone {
+            // From here on only the screen reaches the person: the clock of inactivity begins.
+            self.touch(now, id);
         }
+        let agent = self.agent(id).ok_or(EngineError::UnknownAgent)?;
         if agent.devices.is_empty() {
             self.dirty.less.insert(id);
             if let Load::Ringing(offer) = agent.load {
@@ -233,6 +318,12 @@ impl Engine {
         }
         if self.state.lines.contains_key(&call) {
             return Err(EngineError::UnknownCall);
+        }
+        let outbound = self.state.legs.values().filter(|leg| **leg == super::Leg::Outbound).count();
+        if super::arrive::outbound_lines(&self.policy().settings).is_some_and(|lines| outbound >= lines) {
+            self.refuse(now, call, row, Reason::NoLineFree);
+            self.push(Output::Refused { call, reason: Reason::NoLineFree });
+            return Ok(());
         }
         let mut line = Line::new(call, Target::Agent(id), row, now);
         line.state = LineState::Connected { agent: id, since: now, wrap_up_ms: 0 };

@@ -89,6 +89,7 @@ impl Engine {
         }
         self.dirty.lines.insert(call);
         self.set_load(now, agent, Load::Idle);
+        self.after_call(agent);
         Ok(())
     }
 
@@ -148,7 +149,9 @@ impl Engine {
     /// The person takes a waiting call: row 13.
     pub(super) fn take_waiting(&mut self, now: Millis, id: AgentId, call: CallId) -> Result<(), EngineError> {
         let agent = self.agent(id).ok_or(EngineError::UnknownAgent)?;
-        let line = self.state.lines.get(&call).filter(|line| line.is_open()).ok_or(EngineError::UnknownCall)?;
+        // Only a department's line is there to be taken from; who was dialed by name is not passed over.
+        let takeable = |line: &&Line| line.is_open() && line.department().is_some();
+        let line = self.state.lines.get(&call).filter(takeable).ok_or(EngineError::UnknownCall)?;
         let judged = self.judge(agent, line.department(), Row::TakeWaiting, &agent.blocked_by());
         if !judged.rings() {
             return Err(EngineError::NotAllowed(judged.layer));
@@ -174,6 +177,8 @@ impl Engine {
     /// Takes an offer back. When it was the last one, the line is free to choose again.
     pub(super) fn end_offer(&mut self, now: Millis, id: OfferId, reason: Reason, then: Then) {
         let Some(offer) = self.state.offers.remove(&id) else { return };
+        // The phone stops before anything else is said.
+        self.push(Output::Withdraw { offer: id, call: offer.call, agent: offer.agent, reason });
         let tried = Tried { reason, cell: offer.cell.clone(), rang_ms: offer.rang_ms(now) };
         self.settle(offer.call, offer.agent, &tried, then);
         if let Some(line) = self.state.lines.get_mut(&offer.call) {
@@ -191,7 +196,6 @@ impl Engine {
             self.missed(offer.agent);
         }
         self.set_load(now, offer.agent, Load::Idle);
-        self.push(Output::Withdraw { offer: id, call: offer.call, agent: offer.agent, reason });
     }
 
     /// One offer more missed in a row; at the limit the person is Away from this instant on.

@@ -10,6 +10,7 @@ use cordboard_shared::id::AgentId;
 
 use super::Engine;
 use crate::agent::{Agent, Load};
+use crate::command::{EngineError, Input, Output};
 use crate::compiled::Ready;
 use crate::line::LineState;
 use crate::matrix::{Column, Judged, Letter, Matrix, Row};
@@ -125,6 +126,29 @@ impl Engine {
         self.state.lines.keys().copied().collect()
     }
 
+    /// Ends the calls of this day, for a look at a later one: nobody is busy, every line is free, and nobody has sat idle
+    /// at a screen or missed a ring meanwhile.
+    pub(crate) fn end_the_day(&mut self, now: Millis) -> Result<(), EngineError> {
+        let missed: Vec<_> = self.agents().map(|agent| (agent.id, agent.missed, agent.held_away)).collect();
+        for call in self.calls() {
+            match self.handle_input(now, Input::CallEnded(call)) {
+                // Another one's end may have ended it.
+                Ok(()) | Err(EngineError::UnknownCall) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        for (id, missed, held_away) in missed {
+            // Only who is in after-call work can end it.
+            let _ = self.handle_input(now, Input::WrapUpDone(id));
+            if let Some(agent) = self.state.agents.get_mut(&id) {
+                (agent.missed, agent.held_away, agent.panels) = (missed, held_away, 0);
+            }
+        }
+        self.state.legs.clear();
+        while !matches!(self.poll_output(), Output::Timeout(_)) {}
+        Ok(())
+    }
+
     /// What these changes of facts would mean for the departments, now and within the next week. Nothing is changed.
     pub fn preview(&self, now: Millis, changes: &[(AgentId, AgentFacts)]) -> Vec<DepartmentImpact> {
         let mut after = self.clone();
@@ -134,7 +158,7 @@ impl Engine {
                 Event::FactsSet { agent: *agent, facts, changed: Vec::new(), note: None, request: None, by: None };
             let at = FeedPosition { seq: after.position().seq + 1, ..after.position() };
             // Facts are always taken.
-            let _ = after.handle_input(now, crate::Input::Obey { event: Box::new(event), at });
+            let _ = after.handle_input(now, Input::Obey { event: Box::new(event), at });
         }
         let concerned: std::collections::BTreeSet<_> =
             changes.iter().flat_map(|(agent, _)| self.rules.member_of(*agent)).copied().collect();

@@ -206,7 +206,7 @@ impl Engine {
     /// The entry stays in the queue, without its leg.
     pub(super) fn keep_as_callback(&mut self, now: Millis, call: CallId) {
         let Some(line) = self.state.lines.get(&call) else { return };
-        let (Some(number), Some(department)) = (line.caller.clone(), line.department()) else { return };
+        let (Some(number), Some(department)) = (line.caller.clone(), line.last_department) else { return };
         let callback = Callback {
             call,
             number,
