@@ -234,3 +234,93 @@ impl Findings {
         self.list.push(PolicyFinding { pointer: pointer.to_owned(), text, error: false });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cordboard_shared::agent::Actor;
+    use cordboard_shared::department::{Member, Strategy};
+    use cordboard_shared::id::{DepartmentId, EmergencyId};
+    use cordboard_shared::policy::EmergencyRoute;
+    use cordboard_shared::{FeedPosition, Millis};
+
+    use super::*;
+
+    const ASHA: AgentId = AgentId::demo(0x21);
+
+    fn sound() -> Policy {
+        let mut support = Department::new(DepartmentId::demo(1), "support", "Support", Strategy::Serial);
+        support.members = vec![Member { agent: ASHA, order: 1, always_include: false, skills: BTreeMap::new() }];
+        support.fallback = vec![Fallback::Voicemail { mailbox: "support".to_owned() }];
+        Policy { zone: "Asia/Kolkata".to_owned(), departments: vec![support], ..Policy::default() }
+    }
+
+    /// Errors and warnings after a change, by their pointers.
+    fn found(change: impl FnOnce(&mut Policy)) -> Vec<(String, bool)> {
+        let mut policy = sound();
+        change(&mut policy);
+        let found = check_policy(&policy, &[ASHA].into());
+        found.into_iter().map(|it| (it.pointer, it.error)).collect()
+    }
+
+    fn errs(pointer: &str) -> Vec<(String, bool)> {
+        vec![(pointer.to_owned(), true)]
+    }
+
+    #[test]
+    fn a_sound_policy_has_no_findings() {
+        assert_eq!(found(|_| {}), []);
+    }
+
+    #[test]
+    fn what_cannot_be_is_an_error_at_its_place() {
+        assert_eq!(found(|it| it.zone = "Mars/Olympus".to_owned()), errs("/zone"));
+        assert_eq!(found(|it| it.settings.missed_limit = 11), errs("/settings/missed_limit"));
+        assert_eq!(found(|it| it.settings.inactivity_minutes = 14), errs("/settings/inactivity_minutes"));
+        assert_eq!(
+            found(|it| it.settings.reach.strict_wait_seconds = 301),
+            errs("/settings/reach/strict_wait_seconds")
+        );
+        for ring in [9, 61] {
+            assert_eq!(found(|it| it.departments[0].ring_seconds = ring), errs("/departments/0/ring_seconds"));
+        }
+        assert_eq!(found(|it| it.departments[0].wave = 26), errs("/departments/0/wave"));
+        assert_eq!(found(|it| it.departments[0].wrap_up_seconds = 301), errs("/departments/0/wrap_up_seconds"));
+        let stranger = AgentId::demo(0x99);
+        assert_eq!(found(|it| it.departments[0].members[0].agent = stranger), errs("/departments/0/members/0"));
+        let to_itself = Fallback::Department { department: "support".to_owned() };
+        assert_eq!(found(|it| it.departments[0].fallback[0] = to_itself), errs("/departments/0/fallback/0"));
+    }
+
+    #[test]
+    fn an_emergency_route_is_named_reasoned_and_ends_within_a_day() {
+        let route = |reason: &str, length: u64| EmergencyRoute {
+            id: EmergencyId::default(),
+            name: "Flood".to_owned(),
+            reason: reason.to_owned(),
+            departments: Vec::new(),
+            starts: Millis(0),
+            ends: Millis(0) + length,
+            by: Actor::system(),
+        };
+        assert_eq!(found(|it| it.emergencies = vec![route("the river", EMERGENCY_LONGEST_MS)]), []);
+        let long = route("the river", EMERGENCY_LONGEST_MS + 1);
+        assert_eq!(found(|it| it.emergencies = vec![long]), errs("/emergencies/0/ends"));
+        assert_eq!(found(|it| it.emergencies = vec![route(" ", 1)]), errs("/emergencies/0"));
+    }
+
+    #[test]
+    fn what_is_doubtful_is_a_warning() {
+        assert_eq!(found(|it| it.settings.suspended = true), [("/settings/suspended".to_owned(), false)]);
+        let warned = found(|it| it.departments[0].fallback.insert(0, Fallback::Disconnect));
+        assert_eq!(warned, [("/departments/0/fallback/1".to_owned(), false)]);
+    }
+
+    #[test]
+    fn what_is_found_without_errors_is_obeyed_by_the_engine() {
+        let mut engine = crate::Engine::start(Millis(0), 1, crate::Durable::default());
+        let event = crate::Event::PolicySet { policy: Box::new(sound()) };
+        let at = FeedPosition { epoch: 1, bucket: 0, seq: 1 };
+        engine.handle_input(Millis(0), crate::Input::Obey { event: Box::new(event), at }).unwrap();
+        assert_eq!(engine.policy(), &sound());
+    }
+}

@@ -120,3 +120,62 @@ pub(crate) fn strict_fallback(department: &Department) -> Fallback {
     let own = department.sticky.as_ref().and_then(|sticky| sticky.fallback.clone());
     own.unwrap_or_else(|| Fallback::Voicemail { mailbox: department.slug.clone() })
 }
+
+#[cfg(test)]
+mod tests {
+    use cordboard_shared::department::{Relax, Sticky, StickyMode};
+
+    use super::*;
+
+    fn support() -> Department {
+        let mut support = Department::new(DepartmentId::demo(1), "support", "Support", Strategy::Simultaneous);
+        let relax = vec![Relax { after_seconds: 15, level: 4 }, Relax { after_seconds: 30, level: 0 }];
+        support.needs = vec![SkillNeed { skill: "english".to_owned(), level: 7, relax }];
+        support
+    }
+
+    fn member(order: u32, agent: u16, level: u8) -> Member {
+        let skills = [("english".to_owned(), level)].into();
+        Member { agent: AgentId::demo(agent), order, always_include: false, skills }
+    }
+
+    #[test]
+    fn a_need_relaxes_step_by_step_and_never_rises() {
+        let need = &support().needs[0];
+        let levels = [0, 14_999, 15_000, 29_999, 30_000, u64::MAX].map(|waited| level_after(need, waited));
+        assert_eq!(levels, [7, 7, 4, 4, 0, 0]);
+        let odd = SkillNeed { relax: vec![Relax { after_seconds: 5, level: 9 }], ..need.clone() };
+        assert_eq!(level_after(&odd, 5_000), 7);
+        assert_eq!(next_relax(&support(), 0), Some(15_000));
+        assert_eq!(next_relax(&support(), 15_000), Some(30_000));
+        assert_eq!(next_relax(&support(), 30_000), None);
+        assert!(!is_skilled(&support(), &member(1, 1, 5), 0));
+        assert!(is_skilled(&support(), &member(1, 1, 5), 15_000));
+    }
+
+    #[test]
+    fn members_stand_in_their_order_once_and_waves_have_their_bounds() {
+        let mut support = support();
+        support.members = vec![member(3, 1, 0), member(1, 2, 0), member(2, 1, 0), member(1, 3, 0)];
+        let policy = Policy { departments: vec![support.clone()], ..Policy::default() };
+        let compiled = Compiled::new(&policy);
+        let order: Vec<_> = compiled.departments[&support.id].department.members.iter().map(|it| it.agent).collect();
+        assert_eq!(order, [2, 3, 1].map(AgentId::demo));
+        assert_eq!(compiled.member_of(AgentId::demo(1)), [support.id]);
+        for (wave, rings) in [(0, 1), (5, 5), (25, 25), (26, 25)] {
+            support.wave = wave;
+            assert_eq!(slots(&support), rings);
+        }
+        support.strategy = Strategy::Balanced;
+        assert_eq!(slots(&support), 1);
+    }
+
+    #[test]
+    fn a_strict_binding_without_a_fallback_of_its_own_has_the_departments_box() {
+        let mut support = support();
+        assert_eq!(strict_fallback(&support), Fallback::Voicemail { mailbox: "support".to_owned() });
+        let fallback = Some(Fallback::Disconnect);
+        support.sticky = Some(Sticky { mode: StickyMode::Strict, hours: 1, fallback });
+        assert_eq!(strict_fallback(&support), Fallback::Disconnect);
+    }
+}

@@ -159,7 +159,7 @@ impl Engine {
             Input::PanelClosed(agent) => self.panel_closed(agent),
             Input::Active(agent) => self.active(now, agent),
             Input::CallOffered { call, caller } => {
-                self.call_offered(now, call, caller);
+                self.call_offered(now, call, caller.as_ref());
                 Ok(())
             }
             Input::NoFlow(call) => {

@@ -377,3 +377,39 @@ fn waits(before: &Run, after: &Run) -> ReplayWaits {
     let ((mean_before_ms, p90_before_ms), (mean_after_ms, p90_after_ms)) = (of(before), of(after));
     ReplayWaits { mean_before_ms, mean_after_ms, p90_before_ms, p90_after_ms }
 }
+
+#[cfg(test)]
+mod tests {
+    use cordboard_shared::decision::Reason;
+
+    use super::*;
+
+    #[test]
+    fn how_a_ring_came_out_is_no_change_of_a_decision_but_a_skip_is() {
+        assert_eq!(kind(Reason::Answered), kind(Reason::MissedNoAnswer));
+        assert_eq!(kind(Reason::Rung), kind(Reason::Declined));
+        assert_ne!(kind(Reason::Rung), kind(Reason::SkippedAway));
+        assert_ne!(kind(Reason::SkippedAway), kind(Reason::SkippedDnd));
+    }
+
+    #[test]
+    fn people_without_an_answer_in_the_range_answer_after_the_usual_time() {
+        let (quick, unknown) = (AgentId::demo(1), AgentId::demo(2));
+        let history = History { answers: [(quick, (2, 6_000))].into(), ..History::default() };
+        assert_eq!((history.answer_ms(quick), history.answer_ms(unknown)), (3_000, ANSWER_MS));
+        assert_eq!(history.mean_talk_ms(), TALK_MS);
+    }
+
+    #[test]
+    fn waits_are_those_of_the_same_calls_in_both_runs() {
+        let call = |number: u8| CallId::new(Millis(0), [number; 10]);
+        let run = |wait: u64| Run {
+            arrived: (0..10).map(|number| (call(number), Millis(1_000))).collect(),
+            answered: (0..10).map(|number| (call(number), Millis(1_000) + wait * u64::from(number))).collect(),
+            ..Run::default()
+        };
+        let found = waits(&run(100), &run(200));
+        assert_eq!((found.mean_before_ms, found.mean_after_ms), (450, 900));
+        assert_eq!((found.p90_before_ms, found.p90_after_ms), (900, 1_800));
+    }
+}

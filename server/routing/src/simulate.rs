@@ -70,12 +70,11 @@ impl Engine {
             world.handle_input(at, Input::CallOffered { call, caller: arrival.caller.clone() })?;
         }
         let mut seen = Seen::new(call, at);
-        let outcome = match seen.refused(&mut world) {
-            Some(outcome) => outcome,
-            None => {
-                world.handle_input(at, Input::CallArrived(arrival))?;
-                seen.run(&mut world)?
-            }
+        let outcome = if let Some(refused) = seen.refused(&mut world) {
+            refused
+        } else {
+            world.handle_input(at, Input::CallArrived(arrival))?;
+            seen.run(&mut world)?
         };
         Ok(SimulateAnswer {
             at,

@@ -19,8 +19,8 @@ use crate::strategy::Candidate;
 
 impl Engine {
     /// Whether a call may come in at all: the account, the block list, the lines.
-    pub(super) fn call_offered(&mut self, now: Millis, call: CallId, caller: Option<Pii<String>>) {
-        if let Some(reason) = self.refusal(caller.as_ref()) {
+    pub(super) fn call_offered(&mut self, now: Millis, call: CallId, caller: Option<&Pii<String>>) {
+        if let Some(reason) = self.refusal(caller) {
             self.refuse(now, call, Row::Queue, reason);
             return self.push(Output::Refused { call, reason });
         }

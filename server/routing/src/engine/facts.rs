@@ -210,10 +210,12 @@ impl Engine {
             // From here on only the screen reaches the person: the clock of inactivity begins.
             self.touch(now, id);
         }
-        let agent = self.agent(id).ok_or(EngineError::UnknownAgent)?;
-        if agent.devices.is_empty() {
+        let Some((none_left, load)) = self.agent(id).map(|agent| (agent.devices.is_empty(), agent.load)) else {
+            return Ok(());
+        };
+        if none_left {
             self.dirty.less.insert(id);
-            if let Load::Ringing(offer) = agent.load {
+            if let Load::Ringing(offer) = load {
                 self.end_offer(now, offer, Reason::NotReachable, Then::NextMember);
             }
         }

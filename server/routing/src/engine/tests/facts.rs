@@ -99,8 +99,9 @@ fn a_toggle_under_a_pause_is_kept_and_counts_when_the_pause_ends() {
 
 #[test]
 fn a_pause_and_do_not_disturb_end_at_their_very_instant_and_who_waits_rings() {
+    type Set = fn(&mut AgentFacts, Millis);
     let end = NOW + 10 * MINUTE / 3;
-    let cases: [(fn(&mut AgentFacts, Millis), Elapsed, Verdict); 2] = [
+    let cases: [(Set, Elapsed, Verdict); 2] = [
         (|facts, end| facts.pause = Some(block(NOW, Some(end))), Elapsed::Pause, Verdict::Paused),
         (|facts, end| facts.dnd = Some(block(NOW, Some(end))), Elapsed::Dnd, Verdict::Dnd),
     ];

@@ -22,7 +22,7 @@ pub(super) use crate::durable::Durable;
 pub(super) use crate::engine::Engine;
 pub(super) use crate::event::Event;
 pub(super) use crate::line::{Exhausted, LineState};
-pub(super) use crate::matrix::{Column, Letter, Matrix, Row};
+pub(super) use crate::matrix::Row;
 
 pub(super) const ASHA: AgentId = AgentId::demo(0x21);
 pub(super) const RIYA: AgentId = AgentId::demo(0x22);

@@ -31,14 +31,14 @@ const COLUMNS: [&str; 8] = ["available", "away", "dnd", "opted_out", "paused", "
 const CALLER: &str = "+442079460900";
 
 /// Asha is called by the path; Riya is the next one in Support. Dev only talks to somebody.
-struct Case {
-    floor: Floor,
+pub(super) struct Case {
+    pub(super) floor: Floor,
     row: Row,
     column: usize,
 }
 
 impl Case {
-    fn new(row: Row, column: usize, change: impl FnOnce(&mut Policy)) -> Self {
+    pub(super) fn new(row: Row, column: usize, change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = policy();
         let support = &mut policy.departments[0];
         support.members.pop();
@@ -92,7 +92,7 @@ impl Case {
     }
 
     /// Places the call and reads the letter from what happened to it. Then the reason and cell of the ledger are checked.
-    fn letter(&mut self) -> char {
+    pub(super) fn letter(&mut self) -> char {
         match self.row {
             Row::Queue | Row::AlwaysInclude | Row::StickyStrict | Row::StickyLoose | Row::Emergency => {
                 self.through_support()
@@ -331,7 +331,8 @@ fn the_extension_rule_and_its_like_open_away_and_nothing_else() {
 #[test]
 fn transfers_reach_away_as_the_account_says() {
     let set = |to: TransferReach| move |reach: &mut Reach| reach.transfers_reach_away = to;
-    let both = |to: TransferReach| (cell(Row::BlindTransfer, "away", set(to)), cell(Row::WarmTransfer, "away", set(to)));
+    let both =
+        |to: TransferReach| (cell(Row::BlindTransfer, "away", set(to)), cell(Row::WarmTransfer, "away", set(to)));
     assert_eq!(both(TransferReach::Any), ('R', 'R'));
     assert_eq!(both(TransferReach::Warm), ('X', 'R'));
     assert_eq!(both(TransferReach::None), ('X', 'X'));
@@ -417,18 +418,16 @@ fn a_seat_that_is_off_is_reached_by_no_path() {
         let mut case = Case::new(*row, 0, |_| {});
         case.floor.set(NOW, ASHA, |facts| facts.seat = Seat::Disabled);
         assert_eq!(case.floor.verdict(ASHA), Verdict::Disabled);
-        let target = if row.number() <= 4 || *row == Row::Emergency {
-            Target::Department(SUPPORT)
-        } else {
-            Target::Agent(ASHA)
-        };
+        let target =
+            if row.number() <= 4 || *row == Row::Emergency { Target::Department(SUPPORT) } else { Target::Agent(ASHA) };
         if *row == Row::TakeWaiting || row.number() >= 14 {
             let call = CallId::new(NOW, [9; 10]);
             let own = Input::OwnCall { agent: ASHA, call, row: *row };
             assert_eq!(case.floor.feed_error(NOW, own), EngineError::NotAllowed(Verdict::Disabled));
             continue;
         }
-        let call = case.floor.call_from(NOW, target, if target == Target::Agent(ASHA) { *row } else { Row::Queue }, None);
+        let call =
+            case.floor.call_from(NOW, target, if target == Target::Agent(ASHA) { *row } else { Row::Queue }, None);
         assert!(!case.floor.rung(call).contains(&ASHA), "row {} {letters}", row.number());
         let asha = &case.floor.decisions(call)[0].members[0];
         assert_eq!(asha.reason, Reason::SkippedSeatDisabled);
@@ -437,7 +436,7 @@ fn a_seat_that_is_off_is_reached_by_no_path() {
 
 #[test]
 fn a_person_may_narrow_what_the_account_opens_and_never_widen_it() {
-    let own = |patch: ReachPatch| move |policy: &mut Policy| drop(policy.people.insert(ASHA, patch));
+    let own = |patch: ReachPatch| move |policy: &mut Policy| policy.people = [(ASHA, patch)].into();
     let less = ReachPatch {
         extension_rings_away: Some(false),
         transfers_reach_away: Some(TransferReach::Warm),
