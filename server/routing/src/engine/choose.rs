@@ -1,5 +1,8 @@
 //! Each line's next step: who is rung, who is waited for, and the entry that says why.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use cordboard_shared::Millis;
 use cordboard_shared::agent::Verdict;
 use cordboard_shared::decision::{Decision, MemberDecision, Reason, Then};
@@ -11,7 +14,7 @@ use super::clock::Timer;
 use crate::agent::{Agent, Load};
 use crate::command::{Output, Target};
 use crate::compiled::{self, Ready};
-use crate::line::{Line, LineState, RING_SECONDS_DIRECT};
+use crate::line::{Line, LineState, QueueKey, RING_SECONDS_DIRECT};
 use crate::matrix::{Judged, Letter, Matrix, Row};
 use crate::offer::Offer;
 use crate::strategy::{Candidate, Standing, choose, rung};
@@ -58,19 +61,21 @@ impl Engine {
         let dirty = std::mem::take(&mut self.dirty);
         let mut must = dirty.lines;
         for agent in &dirty.less {
-            must.extend(self.queued_for(*agent, 0, usize::MAX));
+            must.extend(self.queued_for(*agent, None, usize::MAX).0);
         }
         let free: Vec<_> = dirty.freed.into_iter().filter(|id| self.is_idle(*id)).collect();
         let mut order: Vec<_> = must.iter().filter_map(|call| self.rank(now, *call)).collect();
         // Of a long line only the head is looked at first: mostly it takes everybody who is free. A call that must take
         // its step may stand further behind, and then nobody before it may be left out.
         let head = if must.is_empty() { HEAD } else { usize::MAX };
-        let mut from = 0;
+        let mut seen: Option<BTreeMap<DepartmentId, QueueKey>> = None;
         loop {
             let mut more = false;
+            let mut last = seen.clone().unwrap_or_default();
             for agent in free.iter().filter(|id| self.is_idle(**id)) {
-                let calls = self.queued_for(*agent, from, head);
+                let (calls, ends) = self.queued_for(*agent, seen.as_ref(), head);
                 more |= calls.len() >= head;
+                last.extend(ends);
                 let others = calls.into_iter().filter(|call| !must.contains(call));
                 order.extend(others.filter_map(|call| self.rank(now, call)));
             }
@@ -90,7 +95,7 @@ impl Engine {
             if !more || !free.iter().any(|id| self.is_idle(*id)) {
                 return;
             }
-            from += head;
+            seen = Some(last);
         }
     }
 
@@ -98,14 +103,31 @@ impl Engine {
         self.agent(id).is_some_and(|agent| agent.load == Load::Idle)
     }
 
-    /// Calls and callbacks that this person could serve: those in the lines of their departments, from one place on and
-    /// so many of each, and at first who waits for them by name.
-    fn queued_for(&self, id: AgentId, from: usize, most: usize) -> Vec<CallId> {
-        let Some(agent) = self.agent(id) else { return Vec::new() };
-        let queues = agent.member_of.iter().filter_map(|department| self.state.queues.get(department));
-        let in_line = queues.flat_map(|queue| queue.iter().skip(from).take(most)).map(|key| key.call);
-        let by_name = self.state.by_name.get(&id).into_iter().flatten().copied().filter(|_| from == 0);
-        in_line.chain(by_name).collect()
+    /// Calls and callbacks that this person could serve: those in the lines of their departments, so many of each behind
+    /// what was seen of it, and at first who waits for them by name. With it the last one of each line: a line gets shorter
+    /// while it is gone through, so a number would lead past somebody.
+    fn queued_for(
+        &self,
+        id: AgentId,
+        seen: Option<&BTreeMap<DepartmentId, QueueKey>>,
+        most: usize,
+    ) -> (Vec<CallId>, Vec<(DepartmentId, QueueKey)>) {
+        let (mut calls, mut ends) = (Vec::new(), Vec::new());
+        let Some(agent) = self.agent(id) else { return (calls, ends) };
+        for department in &agent.member_of {
+            let Some(queue) = self.state.queues.get(department) else { continue };
+            let after = seen.and_then(|seen| seen.get(department)).map_or(Bound::Unbounded, Bound::Excluded);
+            let mut last = None;
+            for key in queue.range((after, Bound::Unbounded)).take(most) {
+                calls.push(key.call);
+                last = Some(*key);
+            }
+            ends.extend(last.map(|key| (*department, key)));
+        }
+        if seen.is_none() {
+            calls.extend(self.state.by_name.get(&id).into_iter().flatten().copied());
+        }
+        (calls, ends)
     }
 
     /// The order in which lines take their step: priority, then the wait weighed by the department, then the place.
