@@ -125,7 +125,13 @@ impl Engine {
             ends.extend(last.map(|key| (*department, key)));
         }
         if seen.is_none() {
-            calls.extend(self.state.by_name.get(&id).into_iter().flatten().copied());
+            // Who waits for the person in one of these lines is met there, at their place and not before it.
+            let in_these = |call: &CallId| {
+                let queued = self.state.lines.get(call).and_then(|line| line.queued);
+                queued.is_some_and(|department| agent.member_of.contains(&department))
+            };
+            let by_name = self.state.by_name.get(&id).into_iter().flatten().copied();
+            calls.extend(by_name.filter(|call| !in_these(call)));
         }
         (calls, ends)
     }
