@@ -1,5 +1,7 @@
 //! Entries of the durable log: how they are written, and how those of earlier versions are read.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
 use cordboard_routing::Event;
 use cordboard_shared::Millis;
@@ -34,6 +36,20 @@ pub fn read_event(row: &EventRow) -> anyhow::Result<Event> {
         other => anyhow::bail!("it has format {other}, and this version reads {EVENT_FORMAT} at most"),
     };
     read().with_context(|| format!("cannot read entry {} of the log", row.seq))
+}
+
+/// What a stretch of the log says, in order. Each entry about a person holds all of their facts, so that of several the
+/// last one is enough: most of a long log need not be understood.
+pub(super) fn read_stretch(rows: &[EventRow]) -> anyhow::Result<Vec<(u64, Event)>> {
+    let mut people = BTreeSet::new();
+    let mut events = Vec::new();
+    for row in rows.iter().rev() {
+        if row.agent.is_none_or(|agent| people.insert(agent)) {
+            events.push((row.seq, read_event(row)?));
+        }
+    }
+    events.reverse();
+    Ok(events)
 }
 
 /// Format 1 knew facts only and named their person in the column.

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use cordboard_routing::{Durable, Elapsed, Engine, Event, Output};
 use cordboard_shared::agent::{Actor, Source, Stamp};
+use cordboard_shared::id::AccountId;
 use cordboard_shared::{FeedPosition, Millis};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -12,10 +13,10 @@ use crate::directory::Directory;
 use crate::store::{Batch, CHECKPOINT_FORMAT, CheckpointRow, EventRow, SNAPSHOT_FORMAT, Store};
 
 /// Entries of the log that are read and understood together.
-const CHUNK: usize = 8_192;
+const CHUNK: usize = 32_768;
 
 /// Chunks that may be understood before they are folded.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// A chunk of entries being understood.
 type Understood = JoinHandle<anyhow::Result<Vec<(u64, Event)>>>;
@@ -36,7 +37,7 @@ pub(super) async fn load(store: &Store, directory: &Directory, now: Millis, seed
     let epoch = store.epoch().await?;
     let mut durable = snapshot(store, directory).await?.unwrap_or_default();
     let snapshot = durable.position.seq;
-    fold_rest(store, directory, epoch, &mut durable).await?;
+    fold_rest(store, directory.account, epoch, CHUNK, &mut durable).await?;
     durable.position.epoch = epoch;
 
     let account = directory.account;
@@ -76,15 +77,19 @@ async fn snapshot(store: &Store, directory: &Directory) -> anyhow::Result<Option
 }
 
 /// Rows are read by the database's thread, understood by others, and folded here in their order.
-async fn fold_rest(store: &Store, directory: &Directory, epoch: u32, durable: &mut Durable) -> anyhow::Result<()> {
+async fn fold_rest(
+    store: &Store,
+    account: AccountId,
+    epoch: u32,
+    chunk: usize,
+    durable: &mut Durable,
+) -> anyhow::Result<()> {
     let after = durable.position.seq;
     let (understood, mut chunks) = mpsc::channel::<Understood>(AHEAD);
-    let reading = store.events_in_chunks(directory.account, after, CHUNK, move |rows| {
+    let reading = store.events_in_chunks(account, after, chunk, move |rows| {
         let understood = understood.clone();
         async move {
-            let chunk = tokio::task::spawn_blocking(move || {
-                rows.iter().map(|row| Ok((row.seq, log::read_event(row)?))).collect::<anyhow::Result<Vec<_>>>()
-            });
+            let chunk = tokio::task::spawn_blocking(move || log::read_stretch(&rows));
             understood.send(chunk).await.context("the fold has ended")
         }
     });
