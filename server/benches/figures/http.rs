@@ -79,7 +79,7 @@ fn load(server: &Server, clients: usize) -> Result<(Figure, f64)> {
             }
         }
     }
-    let per_toggle = (server.cpu()? - cpu).as_secs_f64() / times.0.len().max(1) as f64;
+    let per_toggle = server.cpu()?.saturating_sub(cpu).as_secs_f64() / times.0.len().max(1) as f64;
     let rate = times.0.len() as f64 / SPAN.as_secs_f64();
     Ok((times.figure(format!("{clients} clients"), Some(rate)), per_toggle))
 }

@@ -3,6 +3,9 @@
 //!
 //! Everything runs on loopback, with bounded load, and ends by itself.
 
+#![expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
+#![expect(clippy::unnecessary_wraps, reason = "every section is measured by one signature")]
+
 mod engine;
 mod http;
 mod restart;

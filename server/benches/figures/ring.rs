@@ -136,7 +136,7 @@ fn call_again_and_again(server: std::net::SocketAddr, calling: &AtomicBool) -> R
     let own = socket.local_addr()?;
     let mut open = BTreeSet::new();
     let mut number = 0;
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     while calling.load(Ordering::Relaxed) {
         while open.len() < WAITING {
             number += 1;

@@ -25,7 +25,7 @@ fn table() -> String {
             let name = format!("{}/{}", row.number(), column.name());
             let cell = cells.iter().find(|cell| cell.cell == name).expect("every cell is there");
             let star = if cell.setting.is_some() { "\\*" } else { "" };
-            line.push_str(&format!(" {}{star} |", cell.default));
+            line.extend([" ", &cell.default.to_string(), star, " |"]);
         }
         table.push_str(&line);
         table.push('\n');

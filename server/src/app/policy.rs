@@ -50,7 +50,8 @@ pub(super) fn edit(
         }
         PolicyEdit::StartEmergency(route) => {
             check_emergency(&route, now)?;
-            next.emergencies.push(route);
+            // It holds from now on, also where the clock of whoever asked is a little ahead of this one.
+            next.emergencies.push(EmergencyRoute { starts: route.starts.min(now), ..route });
         }
         PolicyEdit::StopEmergency(id, at) => {
             let running = next.emergencies.iter_mut().find(|route| route.id == id);

@@ -238,7 +238,8 @@ fn ring_stop(reason: Reason) -> RingStop {
     match reason {
         Reason::MissedNoAnswer => RingStop::MissedNoAnswer,
         Reason::Declined => RingStop::Declined,
-        Reason::DeclinedByStatus => RingStop::DeclinedByStatus,
+        // Blocked, or taken out of the department, while ringing.
+        Reason::DeclinedByStatus | Reason::SkippedNotMember => RingStop::DeclinedByStatus,
         Reason::CallerHungUp => RingStop::CallerHungUp,
         Reason::Answered => RingStop::Answered,
         Reason::DeviceDidNotConfirm | Reason::NotReachable => RingStop::DeviceDidNotConfirm,
@@ -260,7 +261,6 @@ fn ring_stop(reason: Reason) -> RingStop {
         | Reason::SkippedAfterCallWork
         | Reason::SkippedRingingOtherCall
         | Reason::SkippedWaveLimit
-        | Reason::SkippedNotMember
         | Reason::SkippedStickyBoundElsewhere
         | Reason::SkippedSkill
         | Reason::SkippedSeatDisabled
