@@ -123,8 +123,10 @@ impl Desk {
             let said = lock(&self.shared.said);
             let found = said.iter().skip(mark).find(|said| said.kind == kind && fits(&said.data)).cloned();
             found.with_context(|| {
+                let ends: Vec<&Value> =
+                    said.iter().filter(|said| said.kind == "closed").map(|said| &said.data).collect();
                 let kinds: Vec<&str> = said.iter().skip(mark).map(|said| said.kind.as_str()).collect();
-                format!("it heard {kinds:?}")
+                format!("it heard {kinds:?}; its socket ended: {ends:?}")
             })
         })
         .await
@@ -132,7 +134,8 @@ impl Desk {
 
     /// Waits for a call from a number to ring, after a mark.
     pub async fn expect_ring(&self, mark: usize, from: &str) -> Result<Said> {
-        self.expect(mark, "ring", SOON, |ring| ring["from"] == from).await
+        let ring = self.expect(mark, "ring", SOON, |ring| ring["from"] == from).await;
+        ring.with_context(|| format!("the call from {from}"))
     }
 
     /// Fails when a call from a number has rung here after a mark.
@@ -172,7 +175,9 @@ async fn sit(address: String, token: String, shared: Arc<Shared>, mut inbox: mps
     loop {
         // A server that is gone, or a socket that broke, is met by trying again; the journey sees the device missing.
         if let Ok(socket) = connect(&address, &token).await {
-            let _ = attend(socket, &shared, &mut inbox).await;
+            let end = attend(socket, &shared, &mut inbox).await;
+            let why = end.err().map(|error| format!("{error:#}"));
+            lock(&shared.said).push(Said { at: micros(), kind: "closed".to_owned(), data: json!(why) });
         }
         if inbox.is_closed() {
             return;
@@ -216,7 +221,8 @@ async fn attend(mut socket: Socket, shared: &Shared, inbox: &mut mpsc::Unbounded
         };
         let frame: Value = match frame {
             Some(Ok(Message::Text(text))) => serde_json::from_str(text.as_str())?,
-            Some(Ok(Message::Close(_))) | None => bail!("the socket is closed"),
+            Some(Ok(Message::Close(frame))) => bail!("the server closed the socket: {frame:?}"),
+            None => bail!("the socket has ended"),
             Some(Ok(_)) => continue,
             Some(Err(error)) => return Err(error.into()),
         };

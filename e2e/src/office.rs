@@ -20,7 +20,7 @@ pub const SUPPORT: &str = "+442079460102";
 /// Asha's own number.
 pub const ASHA_DIRECT: &str = "+442079460103";
 /// How long a caller who means to give up hears it ring.
-const RINGS: Duration = Duration::from_millis(900);
+const RINGS: Duration = Duration::from_millis(1_800);
 /// How long a caller stays with a machine.
 const MOMENT: Duration = Duration::from_millis(400);
 
@@ -123,11 +123,25 @@ impl<'a> Office<'a> {
     pub async fn expect_rings(&self, desk: &Desk, from: &str, number: &str, wanted: Line<'_>) -> Result<Said> {
         let mark = desk.mark();
         let caller = self.dial(from, number, Plan::GivesUp(RINGS))?;
-        let ring = desk.expect_ring(mark, from).await?;
+        let ring = match desk.expect_ring(mark, from).await {
+            Ok(ring) => ring,
+            Err(error) => return Err(error.context(self.reasons(from).await)),
+        };
         let call = ring.data["call"].as_str().context("a ring without a call")?;
         self.expect_line(call, wanted).await?;
         caller.over(SOON).await?;
         Ok(ring)
+    }
+
+    /// What the ledger says of a caller's newest call, for the trace.
+    async fn reasons(&self, from: &str) -> String {
+        let reasons = async || {
+            let calls = self.admin.calls(10).await?;
+            let call = calls.iter().find(|call| call["from"]["number"] == from).context("the call is not in the log")?;
+            let decisions = self.admin.decisions(call["uid"].as_str().unwrap_or_default()).await?;
+            anyhow::Ok(format!("{decisions:#?}\n{call:#}"))
+        };
+        reasons().await.unwrap_or_else(|error| format!("{error:#}"))
     }
 
     /// A call that must reach a voicemail box, with these reasons on the way, and ring at none of these desks.
