@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cordboard_server::app::{FactWrite, PolicyEdit};
 use cordboard_server::config::{Config, Limits, LogFormat};
+use cordboard_server::store::Store;
 use cordboard_server::{Running, start};
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{Actor, Presence, Source, Toggle};
@@ -217,6 +218,37 @@ async fn a_replay_of_a_quiet_time_finds_nothing_and_a_wrong_one_is_refused() {
     server.stop(Duration::ZERO).await;
 }
 
+#[tokio::test]
+async fn calls_of_an_earlier_run_are_decided_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = now();
+    let server = serve(folder.path()).await;
+    let account = server.app.directory().account;
+    let store = Store::open(&folder.path().join("cordboard.sqlite")).await.unwrap();
+    server.app.change_fact(write(0x21, FactChange::Dnd { set: Some(BlockChange::default()) })).await.unwrap();
+    let call = server.app.place_test_call("+442079460102".parse().unwrap()).await.unwrap();
+    while store.decisions(account, call).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let running = server.app.replay(ReplayRequest { from, to: now() + 1, policy: None }).await.unwrap();
+    assert_eq!(running.calls, 0, "a call that runs is left out: {:?}", running.assumptions);
+    server.stop(Duration::ZERO).await;
+
+    let server = serve(folder.path()).await;
+    let decided = store.decisions(account, call).await.unwrap();
+    let again = server.app.replay(ReplayRequest { from, to: now(), policy: None }).await.unwrap();
+
+    assert_eq!((again.calls, again.changed), (1, vec![]), "{:?}", again.assumptions);
+    assert_eq!((again.decisions, again.same), (u32::try_from(decided.len()).unwrap(), again.decisions));
+    let mut policy = (*server.app.policy()).clone();
+    policy.departments[0].members.remove(0);
+    let tried = ReplayRequest { from, to: now(), policy: Some(Box::new(policy)) };
+    let other = server.app.replay(tried).await.unwrap();
+    assert_eq!((other.calls, other.changed.len()), (1, 1), "one member fewer was looked at");
+    store.close().await;
+    server.stop(Duration::ZERO).await;
+}
+
 /// What is lasting of everybody's presence, by person.
 async fn facts(server: &Running) -> Vec<(AgentId, cordboard_shared::Version, String)> {
     let (_, everybody) = server.app.presences().await.unwrap();
@@ -274,7 +306,8 @@ fn config(folder: &Path) -> Config {
         http: any,
         sip: any,
         webrtc: any,
-        rtp_ports: 0..=0,
+        // A pair that is taken is passed over.
+        rtp_ports: 33_000..=33_399,
         external_ip: None,
         data_dir: folder.to_owned(),
         database: None,
