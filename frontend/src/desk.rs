@@ -149,6 +149,7 @@ fn App() -> impl IntoView {
     Interval::new(TICK_MS, move || {
         panel.now.set(panel.exactly_now());
         live::watch(panel);
+        emergencies::watch(panel);
         telephone::tick(panel);
     })
     .forget();

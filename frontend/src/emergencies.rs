@@ -9,10 +9,14 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::api;
-use crate::panel::Panel;
+use crate::browser::page;
+use crate::panel::{Panel, Session};
 
 /// Least time between two readings, in milliseconds: lines change often, routes seldom.
 const EVERY_MS: u32 = 10_000;
+
+/// Longest time without a reading while the page is looked at, in milliseconds: not every new route touches a line.
+const AT_LEAST_MS: u64 = 30_000;
 
 thread_local! {
     static LAST: Cell<Option<Millis>> = const { Cell::new(None) };
@@ -36,6 +40,15 @@ pub(crate) fn refresh(panel: Panel) {
         NEXT.take();
         read(panel, panel.exactly_now());
     })));
+}
+
+/// Looks once a second whether it is time again.
+pub(crate) fn watch(panel: Panel) {
+    let overdue = LAST.get().is_some_and(|last| panel.exactly_now().since(last) >= AT_LEAST_MS);
+    let signed_in = panel.session.with_untracked(|session| matches!(session, Session::SignedIn(_)));
+    if overdue && signed_in && page::is_visible() {
+        refresh(panel);
+    }
 }
 
 fn read(panel: Panel, now: Millis) {
