@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: measures on this machine and says with what, against which goals, and what it did not measure.
 
+#![expect(clippy::format_push_string, reason = "a table of a few lines is not worth a second way of writing")]
+
 use std::fs;
 use std::process::Command;
 
