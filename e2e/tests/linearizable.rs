@@ -133,7 +133,6 @@ async fn judge(stack: &Stack, desks: &[Desk], begin: &[(bool, u64)], histories: 
         let now = micros();
         let act = Act::Read { on: presence["state"] == 1, version: rev(&presence)? };
         history.push(Operation { begin: now, end: now, act });
-        println!("{}: {} operations, {rings} rings decided", desk.name, history.len());
         ensure!(rings > 0, "nobody ever rang {}: this says nothing", desk.name);
         linear::check(*on, *version, &history).with_context(|| format!("the toggle of {}", desk.name))?;
     }
