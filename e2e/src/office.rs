@@ -137,7 +137,8 @@ impl<'a> Office<'a> {
     async fn reasons(&self, from: &str) -> String {
         let reasons = async || {
             let calls = self.admin.calls(10).await?;
-            let call = calls.iter().find(|call| call["from"]["number"] == from).context("the call is not in the log")?;
+            let call =
+                calls.iter().find(|call| call["from"]["number"] == from).context("the call is not in the log")?;
             let decisions = self.admin.decisions(call["uid"].as_str().unwrap_or_default()).await?;
             anyhow::Ok(format!("{decisions:#?}\n{call:#}"))
         };

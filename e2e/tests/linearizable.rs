@@ -38,9 +38,7 @@ fn no_phone_rings_after_an_acknowledged_away_and_nothing_acknowledged_is_lost() 
     journey("linearizable", async |journey| {
         let seed = std::env::var("CORDBOARD_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(micros);
         println!("seed {seed}; CORDBOARD_SEED sets it");
-        let stack = journey
-            .stack_with(Options { arguments: vec!["--no-rate-limits".to_owned()] })
-            .await?;
+        let stack = journey.stack_with(Options { arguments: vec!["--no-rate-limits".to_owned()] }).await?;
         let histories = Histories::default();
         let mut desks = Vec::new();
         let mut begin = Vec::new();
