@@ -67,6 +67,7 @@ pub struct HttpState {
     pub messages: Messages,
     /// Begins the tags of verdicts: none of an earlier run may come again for another verdict.
     started: u64,
+    verified: caller::Verified,
     limiter: Arc<Limiter>,
     keys_used: idempotency::Keys,
     sockets: Arc<live::Sockets>,
@@ -122,6 +123,7 @@ impl HttpState {
         messages: Messages,
     ) -> Self {
         Self {
+            verified: caller::Verified::default(),
             started: u64::try_from(clock.now().0 / 1_000).unwrap_or_default() << 20,
             keys_used: idempotency::Keys::new(store.clone()),
             app,

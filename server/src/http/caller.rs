@@ -1,13 +1,16 @@
 //! Who asks: a signed-in panel by its cookie, or a token.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
-use cordboard_shared::ProblemCode;
 use cordboard_shared::agent::{Actor, Role};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, SessionId, TokenId};
-use cordboard_shared::token;
+use cordboard_shared::token::{self, TokenClaims, TokenError};
+use cordboard_shared::{Millis, ProblemCode};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -191,13 +194,44 @@ pub(super) fn idle_ms(state: &HttpState) -> u64 {
     u64::from(state.config.limits.session_idle_minutes) * 60_000
 }
 
+/// Tokens whose signature was checked, by their hash: the check costs more than all the rest of a request. Clones share
+/// them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Verified(Arc<Mutex<BTreeMap<[u8; 32], TokenClaims>>>);
+
+/// Most of them kept; then all are checked anew.
+const MOST_VERIFIED: usize = 4_096;
+
+impl Verified {
+    /// What the token with this hash says, checked now or before. Its end counts each time.
+    fn claims(
+        &self,
+        secret: &[u8; 32],
+        now: Millis,
+        verify: impl FnOnce() -> Result<TokenClaims, TokenError>,
+    ) -> Result<TokenClaims, TokenError> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(secret).cloned();
+        if let Some(claims) = known {
+            return if now.0 / 1_000 < claims.exp { Ok(claims) } else { Err(TokenError::Expired) };
+        }
+        let claims = verify()?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_VERIFIED {
+            known.clear();
+        }
+        known.insert(*secret, claims.clone());
+        Ok(claims)
+    }
+}
+
 /// The caller behind a token: signed by us, known, neither ended nor revoked.
 pub async fn caller_of_token(state: &HttpState, text: &str) -> Result<Caller, ApiError> {
     let now = state.clock.now();
-    let claims = token::verify(text, |kid| state.keys.token_key(kid), now).map_err(|_| invalid_token())?;
+    let secret: [u8; 32] = Sha256::digest(text).into();
+    let claims = state.verified.claims(&secret, now, || token::verify(text, |kid| state.keys.token_key(kid), now));
+    let claims = claims.map_err(|_| invalid_token())?;
     let row = state.store.token(claims.tid).await?.ok_or_else(invalid_token)?;
     let directory = state.app.directory();
-    let secret: [u8; 32] = Sha256::digest(text).into();
     // The signature is the proof; the hash ties it to the row, so that neither alone is enough.
     let known = row.secret == secret && row.agent == claims.sub && row.account == claims.acct;
     let alive = row.revoked_at.is_none() && now < row.expires_at && row.account == directory.account;
