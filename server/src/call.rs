@@ -190,6 +190,7 @@ impl CallCenter {
             let message = Box::new(ServerMessage::PolicyChanged(policy));
             self.push(Effect::Live { to: Audience::Staff, message });
             self.all_queues_changed();
+            self.repeat_all_queues();
         }
     }
 

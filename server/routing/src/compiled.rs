@@ -1,6 +1,7 @@
 //! The policy made ready for use: members in order, matrices worked out, names looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cordboard_shared::department::{Department, Fallback, Member, SkillNeed, Strategy};
 use cordboard_shared::id::{AgentId, DepartmentId};
@@ -11,7 +12,7 @@ use crate::matrix::{Matrix, narrowed};
 /// A department with its matrix and its members in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
-    pub(crate) department: Department,
+    pub(crate) department: Arc<Department>,
     pub(crate) matrix: Matrix,
 }
 
@@ -42,7 +43,7 @@ impl Compiled {
                 member_of.entry(member.agent).or_default().push(department.id);
             }
             let matrix = Matrix::new(&narrowed(reach, &department.reach));
-            departments.insert(department.id, Ready { department, matrix });
+            departments.insert(department.id, Ready { department: Arc::new(department), matrix });
         }
         Self {
             account: Matrix::new(reach),
@@ -56,7 +57,7 @@ impl Compiled {
         }
     }
 
-    pub(crate) fn department(&self, id: DepartmentId) -> Option<&Department> {
+    pub(crate) fn department(&self, id: DepartmentId) -> Option<&Arc<Department>> {
         self.departments.get(&id).map(|ready| &ready.department)
     }
 

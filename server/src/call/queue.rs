@@ -63,6 +63,14 @@ impl CallCenter {
         }
     }
 
+    /// Every line is told anew, though it reads the same: who hears of a line looks again at what a policy brought them,
+    /// an emergency route above all.
+    pub(super) fn repeat_all_queues(&mut self) {
+        for news in self.queues.values_mut() {
+            *news = QueueNews { told: None, changed: true };
+        }
+    }
+
     pub(super) fn next_queue_news(&self) -> Option<Millis> {
         self.queues.values().filter_map(QueueNews::due).min()
     }

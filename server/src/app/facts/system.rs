@@ -2,10 +2,10 @@
 
 use cordboard_routing::Elapsed;
 use cordboard_shared::agent::{Actor, AgentFacts, Apply, Block, Source, Stamp, Toggle, ToggleFact};
-use cordboard_shared::policy::Settings;
 use cordboard_shared::{Millis, Version};
 
 use super::{Basis, Decided};
+use crate::call::away_reason;
 
 /// The facts after what has elapsed; none when somebody has changed them meanwhile and it does not hold any more.
 pub(in crate::app) fn elapsed(facts: &AgentFacts, what: Elapsed, basis: Basis<'_>) -> Option<Decided> {
@@ -36,14 +36,14 @@ pub(in crate::app) fn elapsed(facts: &AgentFacts, what: Elapsed, basis: Basis<'_
             if facts.toggle.state == Toggle::Away && facts.toggle.apply == Apply::Now {
                 return None;
             }
-            next.toggle = by_system(Toggle::Away, Some(format!("missed_{}", basis.settings.missed_limit)), now);
+            next.toggle = by_system(Toggle::Away, away_reason(what, basis.settings), now);
             "toggle"
         }
         Elapsed::Inactive => {
             if facts.toggle.state == Toggle::Away {
                 return None;
             }
-            next.toggle = by_system(Toggle::Away, Some(inactivity_reason(basis.settings)), now);
+            next.toggle = by_system(Toggle::Away, away_reason(what, basis.settings), now);
             "toggle"
         }
         Elapsed::AfterCall => {
@@ -67,11 +67,4 @@ fn is_over(block: &Block, now: Millis) -> bool {
 fn by_system(state: Toggle, reason: Option<String>, now: Millis) -> ToggleFact {
     let stamp = Stamp { since: now, by: Actor::system(), source: Source::System };
     ToggleFact { state, stamp, reason, until: None, apply: Apply::Now }
-}
-
-fn inactivity_reason(settings: &Settings) -> String {
-    match settings.inactivity_minutes {
-        minutes if minutes % 60 == 0 => format!("inactivity_{}h", minutes / 60),
-        minutes => format!("inactivity_{minutes}m"),
-    }
 }

@@ -111,6 +111,21 @@ fn a_new_policy_is_obeyed_and_shown_to_staff() {
 }
 
 #[test]
+fn the_members_of_a_department_are_told_at_once_that_the_policy_has_changed() {
+    let mut floor = Floor::new();
+    floor.sign_in(SocketId(1), ASHA);
+    floor.pass(1_000);
+    floor.seen.clear();
+    let policy = Policy { version: 2, departments: floor.center.directory.departments.clone(), ..Policy::default() };
+    let at = FeedPosition { epoch: 1, bucket: 0, seq: 1_000 };
+
+    floor.feed(Input::Obey { event: Box::new(Event::PolicySet { policy: Box::new(policy) }), at });
+
+    // The line reads the same; an emergency route may have begun.
+    assert_eq!(queue_news(&floor).len(), 1);
+}
+
+#[test]
 fn two_missed_offers_set_a_person_away_and_say_so() {
     let mut floor = Floor::new();
     floor.sign_in(SocketId(1), ASHA);
