@@ -9,6 +9,7 @@ mod api;
 mod body;
 mod call;
 mod compose;
+mod identity;
 mod in_dialog;
 mod screen;
 mod uac;
@@ -18,7 +19,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 pub use self::api::{
-    Command, DialogId, EndCause, EndpointConfig, Event, FailureCause, IncomingCall, Input, Limits, Output, Stats,
+    Command, Credentials, Destination, DialogId, EndCause, EndpointConfig, Event, FailureCause, IncomingCall, Input,
+    Invitation, Limits, OutboundTrunk, Output, Registration, Replaces, Stats, Transfer, TrunkHealth, TrunkId,
 };
 use self::call::{Call, CallState, CallTimer};
 use crate::flow::Flow;
@@ -195,10 +197,15 @@ impl Endpoint {
             Command::HangUp { dialog } => self.hang_up(now, dialog),
             Command::AnswerOffer { dialog, sdp } => self.answer_offer(now, dialog, sdp),
             Command::RejectOffer { dialog, status } => self.reject_offer(now, dialog, status),
-            Command::Invite { dialog, to, from, destination, sdp, headers } => {
-                let invitation = uac::Invitation { to, from, sdp, headers };
-                self.invite(now, dialog, Flow::udp(destination), invitation);
-            }
+            Command::Invite(invitation) => self.invite(now, *invitation),
+            Command::Redirect { dialog, contacts } => self.redirect(now, dialog, &contacts),
+            // Nothing reaches these yet that they could answer.
+            Command::AckAnswer { .. }
+            | Command::Refer { .. }
+            | Command::AcceptRefer { .. }
+            | Command::RejectRefer { .. }
+            | Command::NotifyRefer { .. }
+            | Command::SetOutboundTrunks(_) => {}
             Command::Offer { dialog, sdp } => self.offer(now, dialog, sdp),
             Command::Info { dialog, content_type, body } => self.info(now, dialog, &content_type, body),
             Command::SetDraining { retry_after } => self.draining = Some(retry_after),

@@ -43,4 +43,4 @@ pub mod sdp;
 mod token;
 mod transaction;
 
-pub use endpoint::{Command, DialogId, Endpoint, EndpointConfig, Event, Input, Limits, Output, Stats};
+pub use endpoint::{Command, DialogId, Endpoint, EndpointConfig, Event, Input, Invitation, Limits, Output, Stats};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cordboard_sip::message::NameAddr;
 use cordboard_sip::sdp::{AudioCodec, Direction, SessionDescription, answer, offer};
-use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Limits, Output, Stats};
+use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Invitation, Limits, Output, Stats};
 
 const CALLS: u32 = 200;
 
@@ -49,7 +49,7 @@ fn we_call_sipp_50_times() {
         let to = format!("sip:service@{destination}").parse().unwrap();
         let from = NameAddr::parse(&format!("\"Cordboard\" <sip:test@{}>", shell.address)).unwrap();
         let sdp = offer(rtp(), 1, 1, &[AudioCodec::Pcmu, AudioCodec::Pcma], Direction::SendRecv).to_bytes();
-        shell.command(Command::Invite { dialog, to, from, destination, sdp, headers: Vec::new() });
+        shell.command(Invitation::new(dialog, to, from, destination, sdp).into());
     }
     let mut answered = 0;
     let mut ended = 0;

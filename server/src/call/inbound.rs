@@ -36,8 +36,16 @@ impl CallCenter {
                     self.caller_digit(now, call, digit);
                 }
             }
-            // We send no offers inside a dialog yet, and early media of a test call is not played.
-            SipEvent::Progress { .. } | SipEvent::OfferAnswered { .. } | SipEvent::OfferRefused { .. } => {}
+            // We send no offers inside a dialog yet, place no call by a trunk, and early media of a test call is not
+            // played.
+            SipEvent::Progress { .. }
+            | SipEvent::OfferAnswered { .. }
+            | SipEvent::OfferRefused { .. }
+            | SipEvent::ReferProgress { .. }
+            | SipEvent::TrunkState { .. } => {}
+            // Nobody outside transfers a call here: where it would lead is not theirs to say.
+            SipEvent::Refer(transfer) => self.sip(Sip::RejectRefer { dialog: transfer.dialog, status: 403 }),
+            SipEvent::Redirected { dialog, status, .. } => self.test_failed(dialog, status),
             SipEvent::Answered { dialog, sdp } => self.test_answered(now, dialog, sdp.as_deref()),
             SipEvent::Failed { dialog, status, .. } => self.test_failed(dialog, status),
             SipEvent::Ended { dialog, cause } => {
@@ -47,7 +55,7 @@ impl CallCenter {
                     let by = match cause {
                         EndCause::RemoteBye => EndedBy::Caller,
                         EndCause::LocalBye => EndedBy::System,
-                        EndCause::NoAck | EndCause::Timeout | EndCause::Gone => EndedBy::Carrier,
+                        EndCause::NoAck | EndCause::Timeout | EndCause::Gone | EndCause::Expired => EndedBy::Carrier,
                     };
                     self.caller_left(now, dialog, by);
                 }
@@ -79,6 +87,10 @@ impl CallCenter {
 
     fn incoming(&mut self, now: Millis, incoming: &IncomingCall) {
         let reject = |status| Sip::Reject { dialog: incoming.dialog, status, retry_after: None, reason: None };
+        if incoming.replaces.is_some() {
+            // A call is taken over by its own people only, and they do it here.
+            return self.sip(reject(403));
+        }
         let Some(trunk) = self.trunk_of(incoming).cloned() else {
             // A stranger costs one response and no row of the log.
             let text = format!("refused an INVITE from the unknown address {}", incoming.source);

@@ -6,7 +6,7 @@ use cordboard_shared::phone::E164;
 use cordboard_shared::{Millis, Problem, ProblemCode};
 use cordboard_sip::message::{NameAddr, SipUri};
 use cordboard_sip::sdp::{self, AudioCodec, Direction, SessionDescription};
-use cordboard_sip::{Command as Sip, DialogId};
+use cordboard_sip::{Command as Sip, DialogId, Invitation};
 use serde_json::json;
 
 use super::inbound::rtp_params;
@@ -65,8 +65,9 @@ impl CallCenter {
         let from = NameAddr::new(Some("Cordboard test call"), SipUri::new(Some(CALLER), destination));
         let sdp = sdp::offer(local, dialog_number(leg), 1, &[AudioCodec::Pcmu], Direction::SendRecv).to_bytes();
         self.media(Media::AddRtp { leg, params: None });
-        let headers = vec![(TEST_HEADER.to_owned(), secret)];
-        self.sip(Sip::Invite { dialog, to, from, destination, sdp, headers });
+        let mut invitation = Invitation::new(dialog, to, from, destination, sdp);
+        invitation.headers = vec![(TEST_HEADER.to_owned(), secret)];
+        self.sip(invitation.into());
     }
 
     /// The INVITE has come in at the other end: the call has an id now.

@@ -331,10 +331,9 @@ fn a_test_call_is_an_invite_of_our_own_and_is_answered_with_its_call() {
     floor.feed(Input::TestCall { to: SUPPORT.parse().unwrap(), reply });
     let Some(Effect::OpenRtp(leg)) = floor.find(|it| matches!(it, Effect::OpenRtp(_))) else { panic!("no leg") };
     floor.feed(Input::Media(FromMedia::RtpOpened { leg, local: "127.0.0.1:20000".parse().unwrap() }));
-    let Some(Sip::Invite { headers, to, .. }) = floor.commanded(|it| matches!(it, Sip::Invite { .. })) else {
-        panic!("no INVITE")
-    };
-    assert_eq!(to.user().as_deref(), Some(SUPPORT));
+    let Some(Sip::Invite(invitation)) = floor.commanded(|it| matches!(it, Sip::Invite(_))) else { panic!("no INVITE") };
+    let headers = invitation.headers;
+    assert_eq!(invitation.to.user().as_deref(), Some(SUPPORT));
 
     let mut received = Headers::default();
     received.push_header(cordboard_sip::message::Header::new(&headers[0].0, headers[0].1.as_bytes()));

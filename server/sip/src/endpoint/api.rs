@@ -1,9 +1,14 @@
 //! What goes into an endpoint and what comes out of it.
 
+mod call;
+mod trunk;
+
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::message::{Headers, NameAddr, SipUri};
+pub use self::call::{Credentials, Destination, IncomingCall, Invitation, Replaces, Transfer};
+pub use self::trunk::{OutboundTrunk, Registration, TrunkHealth, TrunkId};
+use crate::message::{NameAddr, SipUri};
 
 /// One dialog of one endpoint, from the INVITE on.
 ///
@@ -142,28 +147,66 @@ pub enum Command {
         /// 300 to 699, as a rule 488.
         status: u16,
     },
-    /// Sends a re-INVITE with our offer in a confirmed dialog; [`Event::OfferAnswered`] or [`Event::OfferRefused`]
+    /// Changes the session with our offer: by re-INVITE in a confirmed dialog, by UPDATE in one that still rings (where
+    /// the far side takes it and the first offer has its answer). [`Event::OfferAnswered`] or [`Event::OfferRefused`]
     /// follows.
+    ///
+    /// An offer that crosses theirs (491) is made again after the pause of RFC 3261 §14.1; one that comes while another
+    /// change is under way waits for its end, and a later one takes its place.
     Offer {
         /// The dialog.
         dialog: DialogId,
         /// Our offer.
         sdp: Vec<u8>,
     },
-    /// Places a call.
-    Invite {
-        /// A fresh id.
+    /// Places a call. [`Event::Progress`] and then one of [`Event::Answered`], [`Event::Redirected`] and
+    /// [`Event::Failed`] follow.
+    Invite(Box<Invitation>),
+    /// Answers the offer that [`Event::Answered`] brought after an invitation without one: goes out in the ACK.
+    AckAnswer {
+        /// The dialog.
         dialog: DialogId,
-        /// Request-URI and To.
-        to: SipUri,
-        /// From, without tag.
-        from: NameAddr,
-        /// Where the INVITE is sent.
-        destination: SocketAddr,
-        /// Our offer; empty for none (the 2xx then brings theirs, which the ACK cannot answer: always offer).
+        /// Our answer.
         sdp: Vec<u8>,
-        /// Further header fields.
-        headers: Vec<(String, String)>,
+    },
+    /// Sends an incoming INVITE elsewhere with 302. The dialog is gone at once and sends no further event.
+    Redirect {
+        /// The ringing dialog.
+        dialog: DialogId,
+        /// Where to, preferred first.
+        contacts: Vec<NameAddr>,
+    },
+    /// Asks the far side of a confirmed dialog to call somebody else (RFC 3515); [`Event::ReferProgress`] follows.
+    Refer {
+        /// The dialog.
+        dialog: DialogId,
+        /// Whom they shall call.
+        to: SipUri,
+        /// A dialog of ours with that party, which the new call takes over: an attended transfer.
+        replaces: Option<DialogId>,
+        /// Who asks (RFC 3892).
+        referred_by: Option<NameAddr>,
+    },
+    /// Takes [`Event::Refer`] on: 202, and a first NOTIFY with 100. Tell the outcome with [`Command::NotifyRefer`].
+    AcceptRefer {
+        /// The dialog.
+        dialog: DialogId,
+    },
+    /// Refuses [`Event::Refer`].
+    RejectRefer {
+        /// The dialog.
+        dialog: DialogId,
+        /// 300 to 699, as a rule 403 or 603.
+        status: u16,
+    },
+    /// Tells the asker of a transfer how the new call goes, by NOTIFY with a `message/sipfrag` body.
+    NotifyRefer {
+        /// The dialog.
+        dialog: DialogId,
+        /// The status of the new call.
+        status: u16,
+        /// Nothing more will be told. A final status ends it in any case.
+        end: bool,
     },
     /// Sends an INFO in a confirmed dialog.
     Info {
@@ -174,6 +217,9 @@ pub enum Command {
         /// The body.
         body: Vec<u8>,
     },
+    /// The trunks that calls leave by, all of them; those not named any more are signed off. What has not changed keeps
+    /// its state.
+    SetOutboundTrunks(Vec<OutboundTrunk>),
     /// Answers new INVITEs with 503 from now on; running dialogs go on.
     SetDraining {
         /// Seconds in `Retry-After`.
@@ -181,8 +227,14 @@ pub enum Command {
     },
 }
 
-/// All that an endpoint tells the application. After [`Event::Cancelled`], [`Event::Failed`] and [`Event::Ended`] a
-/// dialog sends nothing more.
+impl From<Invitation> for Command {
+    fn from(invitation: Invitation) -> Self {
+        Self::Invite(Box::new(invitation))
+    }
+}
+
+/// All that an endpoint tells the application. After [`Event::Cancelled`], [`Event::Redirected`], [`Event::Failed`] and
+/// [`Event::Ended`] a dialog sends nothing more.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A call came in; 100 has been sent.
@@ -199,7 +251,7 @@ pub enum Event {
         /// Their answer, when the INVITE had no offer.
         sdp: Option<Vec<u8>>,
     },
-    /// The far side wants to change the session, by re-INVITE or UPDATE. Answer it.
+    /// The far side wants to change the session, by re-INVITE or UPDATE; also while it rings. Answer it.
     Reinvite {
         /// The dialog.
         dialog: DialogId,
@@ -223,27 +275,60 @@ pub enum Event {
         status: u16,
         /// Early media.
         sdp: Option<Vec<u8>>,
+        /// The To tag: tells the branches of a forked call apart. Empty when the far side sent none.
+        early: String,
     },
-    /// Our call was answered; the ACK has been sent.
+    /// The far side sends our call elsewhere (3xx). The dialog is over; nothing has been called: whether to follow, and
+    /// at whose cost, is the application's to decide.
+    Redirected {
+        /// The dialog.
+        dialog: DialogId,
+        /// 300 to 399.
+        status: u16,
+        /// Where to, preferred first (by `q`, then as written).
+        contacts: Vec<NameAddr>,
+    },
+    /// Our call was answered; the ACK has been sent, but for an invitation without an offer (see
+    /// [`Command::AckAnswer`]). Branches of a fork that answer later are hung up by the endpoint.
     Answered {
         /// The dialog.
         dialog: DialogId,
         /// Their answer.
         sdp: Option<Vec<u8>>,
     },
-    /// Our re-INVITE was accepted; the ACK has been sent.
+    /// Our offer was accepted; the ACK has been sent. Comes unasked when the answer to a session refresh of the
+    /// endpoint's differs from the last one.
     OfferAnswered {
         /// The dialog.
         dialog: DialogId,
         /// Their answer.
         sdp: Option<Vec<u8>>,
     },
-    /// Our re-INVITE was refused; the session stays as it was.
+    /// Our offer was refused; the session stays as it was.
     OfferRefused {
         /// The dialog.
         dialog: DialogId,
-        /// The status; 491 also when another change was under way here.
+        /// The status; 491 when theirs and ours crossed time and again, or when the dialog cannot be changed yet.
         status: u16,
+    },
+    /// The far side wants its call transferred. Answer with [`Command::AcceptRefer`] or [`Command::RejectRefer`].
+    Refer(Box<Transfer>),
+    /// How the transfer goes that we asked for.
+    ReferProgress {
+        /// The dialog.
+        dialog: DialogId,
+        /// The status of the new call, or the one that refused the REFER; 408 when there was no answer, 100 when it was
+        /// taken on.
+        status: u16,
+        /// Nothing more will be told.
+        end: bool,
+    },
+    /// An outbound trunk changed, just now; also told once for each new trunk.
+    TrunkState {
+        /// The trunk.
+        trunk: TrunkId,
+        /// What is known about it.
+        health: TrunkHealth,
     },
     /// Our call was not answered.
     Failed {
@@ -274,6 +359,9 @@ pub enum FailureCause {
     Cancelled,
     /// A table is full, or the dialog id is in use.
     Overload,
+    /// There was nowhere to send it: no trunk of that name, no target of it that is up, no contact of the user, or a
+    /// connection that could not be made.
+    Unreachable,
 }
 
 /// Why a call ended.
@@ -289,27 +377,8 @@ pub enum EndCause {
     Timeout,
     /// The far side said that it does not know the dialog (481).
     Gone,
-}
-
-/// A call that came in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct IncomingCall {
-    /// Its dialog.
-    pub dialog: DialogId,
-    /// The address the INVITE came from.
-    pub source: SocketAddr,
-    /// Who is called.
-    pub request_uri: SipUri,
-    /// Who calls, as they say.
-    pub from: NameAddr,
-    /// Whom they called at first.
-    pub to: NameAddr,
-    /// The Call-ID header field.
-    pub sip_call_id: String,
-    /// Their offer; `None` asks for ours in the 200.
-    pub sdp: Option<Vec<u8>>,
-    /// All header fields.
-    pub headers: Headers,
+    /// The session was not refreshed in time (RFC 4028); BYE has been sent.
+    Expired,
 }
 
 /// Table sizes. All are 0 when the endpoint is idle.

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
-use super::api::{DialogId, EndCause, Event, FailureCause};
+use super::api::{Destination, DialogId, EndCause, Event, FailureCause, Invitation};
 use super::body::{SDP, sdp_of};
 use super::call::{Call, CallState, CallTimer, Calling, Cancel, Confirmed};
+use super::identity::{self, anonymous};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::message::{Envelope, Header, HeaderId, Headers, Method, NameAddr, Params, Request, Response, SipUri, via};
+use crate::message::{Envelope, Header, HeaderId, Headers, Method, NameAddr, Params, Request, Response, via};
 use crate::transaction::timer::PATIENCE;
 use crate::transaction::{Purpose, TxId, cancel_of};
 
@@ -18,16 +19,15 @@ pub(super) const TIMER_C: Duration = Duration::from_secs(185);
 /// Forks whose early dialogs are remembered; the others are still acknowledged and hung up.
 const MAX_EARLY_DIALOGS: usize = 8;
 
-/// What the caller of `Command::Invite` gives.
-pub(super) struct Invitation {
-    pub(super) to: SipUri,
-    pub(super) from: NameAddr,
-    pub(super) sdp: Vec<u8>,
-    pub(super) headers: Vec<(String, String)>,
-}
-
 impl Endpoint {
-    pub(super) fn invite(&mut self, now: Instant, id: DialogId, flow: Flow, invitation: Invitation) {
+    pub(super) fn invite(&mut self, now: Instant, invitation: Invitation) {
+        let id = invitation.dialog;
+        let flow = match invitation.destination {
+            Destination::Address(address) => Flow::udp(address),
+            Destination::Trunk(_) | Destination::User(_) => {
+                return self.emit(Event::Failed { dialog: id, status: 480, cause: FailureCause::Unreachable });
+            }
+        };
         if self.calls.len() >= self.config.limits.dialogs || self.calls.contains_key(&id) {
             return self.emit(Event::Failed { dialog: id, status: 503, cause: FailureCause::Overload });
         }
@@ -40,7 +40,11 @@ impl Endpoint {
     }
 
     fn compose_invite(&self, call_id: &str, tag: &str, invitation: Invitation) -> Request {
-        let Invitation { mut to, mut from, sdp, headers: further } = invitation;
+        let Invitation { mut to, mut from, sdp, headers: further, identity, privacy, .. } = invitation;
+        if privacy {
+            // RFC 3323 §4.1.1.3: the From of a caller who is not to be named.
+            from = anonymous();
+        }
         // RFC 3261 §19.1.1: header components and the method parameter have no place in a Request-URI or To.
         to.headers = None;
         from.params.set("tag", tag);
@@ -52,6 +56,21 @@ impl Endpoint {
         headers.push(HeaderId::CSeq, "1 INVITE");
         for header in self.session_headers() {
             headers.push_header(header);
+        }
+        if let Some(identity) = identity {
+            headers.push(HeaderId::PAssertedIdentity, identity.to_string());
+        }
+        if privacy {
+            headers.push(HeaderId::Privacy, "id");
+        }
+        if let Some(asker) = invitation.referred_by {
+            headers.push(HeaderId::ReferredBy, asker.to_string());
+        }
+        if let Some(diverter) = invitation.diversion {
+            headers.push(HeaderId::Diversion, diverter.to_string());
+        }
+        if let Some(replaces) = invitation.replaces {
+            headers.push(HeaderId::Replaces, replaces.to_string());
         }
         for (name, value) in further {
             let header = Header::new(&name, value);
@@ -81,8 +100,16 @@ impl Endpoint {
                 if let Some(Call { state: CallState::Calling(calling), .. }) = self.remove_call(id)
                     && calling.cancel == Cancel::No
                 {
-                    let cause = FailureCause::Rejected;
-                    self.emit(Event::Failed { dialog: id, status: response.status, cause });
+                    let status = response.status;
+                    self.emit(if (300..400).contains(&status) {
+                        Event::Redirected {
+                            dialog: id,
+                            status,
+                            contacts: identity::redirect_contacts(&response.headers),
+                        }
+                    } else {
+                        Event::Failed { dialog: id, status, cause: FailureCause::Rejected }
+                    });
                 }
             }
         }
@@ -107,7 +134,8 @@ impl Endpoint {
                 self.timers.arm((id, CallTimer::C), now + TIMER_C);
                 if response.status > 100 {
                     let sdp = sdp_of(&response.headers, &response.body);
-                    self.emit(Event::Progress { dialog: id, status: response.status, sdp });
+                    let early = envelope.to.tag().unwrap_or_default().to_owned();
+                    self.emit(Event::Progress { dialog: id, status: response.status, sdp, early });
                 }
             }
             Cancel::AfterProvisional => self.send_cancel(now, id),
@@ -284,6 +312,18 @@ fn may_be_given(id: HeaderId) -> bool {
         | HeaderId::Accept
         | HeaderId::RetryAfter
         | HeaderId::UserAgent
-        | HeaderId::Server => false,
+        | HeaderId::Server
+        | HeaderId::ReferTo
+        | HeaderId::ReferredBy
+        | HeaderId::Replaces
+        | HeaderId::SessionExpires
+        | HeaderId::MinSe
+        | HeaderId::RSeq
+        | HeaderId::RAck
+        | HeaderId::Event
+        | HeaderId::SubscriptionState
+        | HeaderId::PAssertedIdentity
+        | HeaderId::Privacy
+        | HeaderId::Diversion => false,
     }
 }

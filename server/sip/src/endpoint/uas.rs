@@ -7,10 +7,11 @@ use super::api::{DialogId, EndCause, Event, IncomingCall};
 use super::body::{SDP, sdp_of};
 use super::call::{AckNews, CallState, CallTimer, Confirmed, Ringing, Unacked};
 use super::compose::ALLOW;
+use super::identity;
 use super::screen::Refusal;
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::message::{Envelope, Header, HeaderId, Method, Request, Response, text};
+use crate::message::{Envelope, Header, HeaderId, Method, NameAddr, Request, Response, text};
 use crate::transaction::timer::{PATIENCE, T1, T2};
 
 /// RFC 3261 §13.3.1.1: a provisional response "at every minute, to handle the possibility of lost provisional
@@ -90,6 +91,10 @@ impl Endpoint {
             to: envelope.to.clone(),
             sip_call_id: envelope.call_id.clone(),
             sdp: sdp_of(&request.headers, &request.body),
+            asserted: None,
+            privacy: identity::wants_privacy(&request.headers, &envelope.from),
+            diversion: identity::diversion(&request.headers),
+            replaces: None,
             headers: request.headers.clone(),
         })));
     }
@@ -163,6 +168,19 @@ impl Endpoint {
         }
         if let Some(reason) = reason {
             response.headers.push_header(Header::new("Reason", reason));
+        }
+        let tx = ringing.tx;
+        self.layer.respond(now, tx, &response, &mut self.wire);
+        self.remove_call(id);
+    }
+
+    /// Sends the caller elsewhere (RFC 3261 §13.3.1.2).
+    pub(super) fn redirect(&mut self, now: Instant, id: DialogId, contacts: &[NameAddr]) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let CallState::Ringing(ringing) = &call.state else { return };
+        let mut response = self.respond_to(&ringing.request, 302, Some(&call.key.1));
+        for contact in contacts {
+            response.headers.push(HeaderId::Contact, contact.to_string());
         }
         let tx = ringing.tx;
         self.layer.respond(now, tx, &response, &mut self.wire);

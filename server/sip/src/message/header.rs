@@ -74,6 +74,30 @@ header_ids! {
     Server = "Server";
     /// When the request was sent, in the sender's time.
     Timestamp = "Timestamp";
+    /// Whom to call instead (RFC 3515).
+    ReferTo = "Refer-To", "r";
+    /// Who asked for the call (RFC 3892).
+    ReferredBy = "Referred-By", "b";
+    /// The dialog an INVITE takes over (RFC 3891).
+    Replaces = "Replaces";
+    /// How long a session lasts without a refresh (RFC 4028).
+    SessionExpires = "Session-Expires", "x";
+    /// The shortest such time a side takes.
+    MinSe = "Min-SE";
+    /// The number of a reliable provisional response (RFC 3262).
+    RSeq = "RSeq";
+    /// What a PRACK acknowledges.
+    RAck = "RAck";
+    /// What a NOTIFY is about (RFC 6665).
+    Event = "Event", "o";
+    /// Whether more NOTIFYs will come.
+    SubscriptionState = "Subscription-State";
+    /// Who calls, as a trusted network says (RFC 3325).
+    PAssertedIdentity = "P-Asserted-Identity";
+    /// What of the caller must not be shown (RFC 3323).
+    Privacy = "Privacy";
+    /// Who diverted the call (RFC 5806).
+    Diversion = "Diversion";
 }
 
 /// One header field.

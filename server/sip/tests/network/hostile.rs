@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cordboard_sip::message::{Message, NameAddr, Request, parse};
-use cordboard_sip::{Command, Event, Stats};
+use cordboard_sip::{Command, Event, Invitation, Stats};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -135,7 +135,11 @@ fn act(stage: &mut Stage, event: Event, rng: &mut ChaCha8Rng) {
         | Event::OfferAnswered { .. }
         | Event::OfferRefused { .. }
         | Event::Failed { .. }
-        | Event::Ended { .. } => {}
+        | Event::Ended { .. }
+        | Event::Redirected { .. }
+        | Event::Refer(_)
+        | Event::ReferProgress { .. }
+        | Event::TrunkState { .. } => {}
     }
 }
 
@@ -157,7 +161,7 @@ fn answers_to_a_call_of_ours(stage: &mut Stage) -> Vec<Vec<u8>> {
     let to = "sip:x@192.0.2.9:5060".parse().unwrap();
     let from = NameAddr::parse("<sip:y@192.0.2.1>").unwrap();
     let (destination, sdp) = (stage.peer, OFFER.into());
-    stage.command(Command::Invite { dialog, to, from, destination, sdp, headers: Vec::new() });
+    stage.command(Invitation::new(dialog, to, from, destination, sdp).into());
     let invite: Request = loop {
         let (_, bytes) = stage.net.take(stage.peer).expect("an INVITE");
         if let Message::Request(request) = parse(&bytes).unwrap().message {

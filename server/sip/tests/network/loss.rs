@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cordboard_sip::endpoint::{DialogId, EndCause, FailureCause};
 use cordboard_sip::message::NameAddr;
-use cordboard_sip::{Command, Event, Stats};
+use cordboard_sip::{Command, Event, Invitation, Stats};
 
 use crate::peer::{ANSWER, OFFER};
 use crate::sim::{Network, Weather};
@@ -88,14 +88,9 @@ fn run(seed: u64, weather: Weather, calls: u32) -> Outcome {
 }
 
 fn invite(dialog: DialogId, callee: SocketAddr) -> Command {
-    Command::Invite {
-        dialog,
-        to: format!("sip:support@{callee}").parse().unwrap(),
-        from: NameAddr::parse("<sip:caller@192.0.2.1>").unwrap(),
-        destination: callee,
-        sdp: OFFER.into(),
-        headers: Vec::new(),
-    }
+    let to = format!("sip:support@{callee}").parse().unwrap();
+    let from = NameAddr::parse("<sip:caller@192.0.2.1>").unwrap();
+    Invitation::new(dialog, to, from, callee, OFFER.into()).into()
 }
 
 fn caller_app(net: &mut Network, caller: SocketAddr, event: &Event, outcome: &mut Outcome) {
@@ -108,7 +103,9 @@ fn caller_app(net: &mut Network, caller: SocketAddr, event: &Event, outcome: &mu
         }
         Event::Failed { cause: FailureCause::Rejected, .. } => outcome.rejected += 1,
         Event::Failed { cause: FailureCause::Cancelled, .. } => outcome.cancelled += 1,
-        Event::Failed { cause: FailureCause::Timeout | FailureCause::Overload, .. } => outcome.timed_out += 1,
+        Event::Failed { cause: FailureCause::Timeout | FailureCause::Overload | FailureCause::Unreachable, .. } => {
+            outcome.timed_out += 1
+        }
         Event::Ended { .. } => outcome.ended += 1,
         Event::Reinvite { dialog, .. } => net.command(caller, Command::AnswerOffer { dialog, sdp: ANSWER.into() }),
         Event::Incoming(_)
@@ -117,7 +114,11 @@ fn caller_app(net: &mut Network, caller: SocketAddr, event: &Event, outcome: &mu
         | Event::Info { .. }
         | Event::Progress { .. }
         | Event::OfferAnswered { .. }
-        | Event::OfferRefused { .. } => {}
+        | Event::OfferRefused { .. }
+        | Event::Redirected { .. }
+        | Event::Refer(_)
+        | Event::ReferProgress { .. }
+        | Event::TrunkState { .. } => {}
     }
 }
 
@@ -150,6 +151,10 @@ fn callee_app(net: &mut Network, callee: SocketAddr, event: &Event, incoming: &m
         | Event::Answered { .. }
         | Event::OfferAnswered { .. }
         | Event::OfferRefused { .. }
+        | Event::Redirected { .. }
+        | Event::Refer(_)
+        | Event::ReferProgress { .. }
+        | Event::TrunkState { .. }
         | Event::Failed { .. } => {}
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cordboard_sip::endpoint::{EndCause, FailureCause};
 use cordboard_sip::message::{Envelope, HeaderId, Message, Method, NameAddr, Request, parse, via};
-use cordboard_sip::{Command, DialogId, Event};
+use cordboard_sip::{Command, DialogId, Event, Invitation};
 
 use crate::peer::{ANSWER, OFFER, Stage, reply, text};
 
@@ -18,16 +18,17 @@ fn dial(stage: &mut Stage) -> (DialogId, Request) {
     (dialog, invite)
 }
 
+fn invitation(stage: &Stage, dialog: DialogId) -> Invitation {
+    let to = format!("sip:+442079460103@{}", stage.peer).parse().unwrap();
+    let from = NameAddr::parse("\"Test \\\"call\\\"\" <sip:+15550100@192.0.2.1>").unwrap();
+    Invitation::new(dialog, to, from, stage.peer, OFFER.into())
+}
+
 fn dial_as(stage: &mut Stage, dialog: DialogId) -> Request {
-    let command = Command::Invite {
-        dialog,
-        to: format!("sip:+442079460103@{}", stage.peer).parse().unwrap(),
-        from: NameAddr::parse("\"Test \\\"call\\\"\" <sip:+15550100@192.0.2.1>").unwrap(),
-        destination: stage.peer,
-        sdp: OFFER.into(),
-        headers: vec![("X-Test".to_owned(), "a\r\nInjected: b".to_owned()), ("Via".to_owned(), "no".to_owned())],
-    };
-    stage.command(command);
+    let mut invitation = invitation(stage, dialog);
+    invitation.headers =
+        vec![("X-Test".to_owned(), "a\r\nInjected: b".to_owned()), ("Via".to_owned(), "no".to_owned())];
+    stage.command(invitation.into());
     stage.request()
 }
 
@@ -56,7 +57,7 @@ fn a_call_is_placed_rings_is_answered_and_hung_up() {
     stage.send(reply(&invite, 100, "", "", ""));
     assert_eq!(stage.event(), None);
     stage.send(reply(&invite, 180, "them", CONTACT, ""));
-    assert_eq!(stage.event(), Some(Event::Progress { dialog, status: 180, sdp: None }));
+    assert_eq!(stage.event(), Some(Event::Progress { dialog, status: 180, sdp: None, early: "them".to_owned() }));
     stage.send(reply(&invite, 200, "them", CONTACT, ANSWER));
     let ack = stage.request();
     // RFC 3261 §13.2.2.4: "The sequence number of the CSeq header field MUST be the same as the INVITE being
@@ -331,15 +332,7 @@ fn an_id_in_use_and_a_full_table_are_refused_here() {
     let mut stage = Stage::new();
     let dialog = DialogId::outgoing(77);
     dial_as(&mut stage, dialog);
-    let again = Command::Invite {
-        dialog,
-        to: "sip:a@192.0.2.9".parse().unwrap(),
-        from: NameAddr::parse("<sip:b@192.0.2.1>").unwrap(),
-        destination: stage.peer,
-        sdp: Vec::new(),
-        headers: Vec::new(),
-    };
-    stage.command(again);
+    stage.command(invitation(&stage, dialog).into());
     assert_eq!(stage.event(), Some(Event::Failed { dialog, status: 503, cause: FailureCause::Overload }));
     stage.expect_silence();
 }
@@ -352,7 +345,7 @@ fn an_endpoint_can_call_itself() {
     let to = "sip:+442079460102@192.0.2.1:5060".parse().unwrap();
     let from = NameAddr::parse("<sip:test@192.0.2.1>").unwrap();
     let (us, sdp) = (stage.us, OFFER.into());
-    stage.command(Command::Invite { dialog, to, from, destination: us, sdp, headers: Vec::new() });
+    stage.command(Invitation::new(dialog, to, from, us, sdp).into());
     stage.wait(MS(50));
     let Some(Event::Incoming(incoming)) = stage.event() else { panic!("no call") };
     assert_ne!(incoming.dialog, dialog);

@@ -121,6 +121,10 @@ impl Floor {
             to: NameAddr::new(None, to),
             sip_call_id: "x".to_owned(),
             sdp,
+            asserted: None,
+            privacy: false,
+            diversion: None,
+            replaces: None,
             headers,
         }))));
     }
