@@ -270,6 +270,10 @@ fn live_call(mut data: Map<String, Value>) -> Result<LiveCall, DecodeError> {
         muted: field::<Option<_>>(&mut data, "muted")?.unwrap_or_default(),
         peer: field(&mut data, "peer")?,
         quality: field(&mut data, "quality")?,
+        held_by_peer: field::<Option<_>>(&mut data, "held_by_peer")?.unwrap_or_default(),
+        recording: field::<Option<_>>(&mut data, "recording")?.unwrap_or_default(),
+        transfer: field(&mut data, "transfer")?,
+        device: field(&mut data, "device")?,
         call: from_value(Value::Object(data))?,
     })
 }

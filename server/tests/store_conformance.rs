@@ -61,6 +61,9 @@ fn call(number: u8, started_at: i64, version: &str) -> CallView {
         sip_status: None,
         recordings: vec![],
         notes: vec![],
+        steps: Vec::new(),
+        disposition: None,
+        made_for: None,
         version: version.to_owned(),
     }
 }

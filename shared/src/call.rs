@@ -72,6 +72,18 @@ pub enum CallCause {
     AgentsDidNotAnswer,
     /// The caller hung up while waiting.
     AbandonedInQueue,
+    /// An outgoing call: the called party was busy (486, 600).
+    Busy,
+    /// An outgoing call: the called party refused it (603, 403).
+    Declined,
+    /// An outgoing call: it rang and nobody answered (408, 480, or the ring time ended).
+    NoAnswer,
+    /// An outgoing call: no such number, or no way to it (404, 410, 484, 604, every trunk down).
+    Unreachable,
+    /// An outgoing call: the own device never answered.
+    OwnDeviceDidNotAnswer,
+    /// An outgoing call: refused by a rule of the account before anything was sent.
+    NotAllowed,
 }
 
 /// Who or what ended the call.
@@ -143,6 +155,89 @@ pub struct Note {
     pub text: String,
 }
 
+/// What happened to a call after it was answered, or on its way: one line of its journey.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallStep {
+    /// When.
+    pub at: Millis,
+    /// What.
+    pub what: StepKind,
+    /// Who did it, or whom it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// To whom, on which device, which key: in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Pii<String>>,
+}
+
+/// The kinds of [`CallStep`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// A node of the flow was entered; `text` names it.
+    Node,
+    /// A key or digits were pressed in the flow.
+    Input,
+    /// A person joined.
+    Joined,
+    /// A person left.
+    Left,
+    /// Put on hold.
+    Held,
+    /// Taken back from hold.
+    Resumed,
+    /// A blind transfer began (`transferagent`).
+    Transfer,
+    /// A warm transfer began: the person talks with the target first.
+    Consult,
+    /// The warm transfer was completed.
+    TransferDone,
+    /// The transfer was called off, or failed and the call came back; `text` says why.
+    TransferBack,
+    /// Parked; `text` is the place.
+    Parked,
+    /// Taken from the park.
+    Retrieved,
+    /// Taken while it rang at somebody else.
+    PickedUp,
+    /// Moved to another device.
+    Moved,
+    /// The recording was paused.
+    RecordingPaused,
+    /// The recording went on.
+    RecordingResumed,
+    /// The connection of a browser was lost, or a phone was silent for too long.
+    SoundLost,
+    /// The sound is back.
+    SoundBack,
+}
+
+impl StepKind {
+    /// In words, as the call log shows it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Node => "Call flow",
+            Self::Input => "Keys pressed",
+            Self::Joined => "Joined",
+            Self::Left => "Left",
+            Self::Held => "On hold",
+            Self::Resumed => "Back from hold",
+            Self::Transfer => "Transferred",
+            Self::Consult => "Asked before a transfer",
+            Self::TransferDone => "Transfer completed",
+            Self::TransferBack => "Transfer came back",
+            Self::Parked => "Parked",
+            Self::Retrieved => "Taken from the park",
+            Self::PickedUp => "Picked up",
+            Self::Moved => "Moved to another device",
+            Self::RecordingPaused => "Recording paused",
+            Self::RecordingResumed => "Recording resumed",
+            Self::SoundLost => "Sound lost",
+            Self::SoundBack => "Sound back",
+        }
+    }
+}
+
 /// A call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallView {
@@ -184,8 +279,34 @@ pub struct CallView {
     pub recordings: Vec<RecordingView>,
     /// Notes.
     pub notes: Vec<Note>,
+    /// Its journey, oldest first; at most [`MOST_STEPS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<CallStep>,
+    /// How the person who had it filed it: one of the account's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<String>,
+    /// The call this one was made for: of a consultation before a warm transfer, the call to be transferred; of a
+    /// dialed callback, the call that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_for: Option<CallId>,
     /// Rises with each change of the record.
     pub version: String,
+}
+
+/// Most steps kept of one call.
+pub const MOST_STEPS: usize = 200;
+
+/// Whether the conversation is being recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// No.
+    #[default]
+    Off,
+    /// Yes.
+    On,
+    /// Not now; nothing of the paused time is kept.
+    Paused,
 }
 
 /// Whether sound may pass on the browser's leg.

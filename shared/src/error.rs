@@ -50,6 +50,10 @@ problem_codes! {
     WrongCredentials = "wrong-credentials", 401, "Wrong Email or Password";
     /// The right or scope is lacking.
     MissingRight = "missing-right", 403, "Insufficient Rights";
+    /// A rule of the account keeps this call from being placed.
+    NotAllowed = "not-allowed", 403, "Not Allowed";
+    /// The person or department cannot take a transfer now; the detail says why.
+    CannotTransfer = "cannot-transfer", 409, "Cannot Be Transferred";
     /// The page that asks is not ours.
     ForeignOrigin = "foreign-origin", 403, "Foreign Origin";
     /// No such agent in this account.

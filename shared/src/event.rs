@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::{AgentProfile, Presence, Verdict};
-use crate::call::{CallView, MediaState};
+use crate::call::{CallView, MediaState, RecordingState};
 use crate::department::{Department, Number};
 use crate::error::Problem;
 use crate::id::{AgentId, CallId, DepartmentId, OfferId};
@@ -196,6 +196,91 @@ pub enum ClientMessage {
         /// The keys.
         digits: String,
     },
+    /// Calls a number or a colleague.
+    ///
+    /// Answered with `{"call"}` once the call exists; the browser then sends `rtc.offer` for it, unless another
+    /// device was chosen. Refused with a sentence before anything is sent.
+    #[serde(rename = "call.dial")]
+    Dial {
+        /// A number, as people write it, or an extension.
+        to: String,
+        /// The department whose number is shown; none is the first of the person's own.
+        #[serde(default)]
+        department: Option<DepartmentId>,
+        /// The own device that is called first, by [`DeviceView::id`]; none is this tab.
+        #[serde(default)]
+        device: Option<String>,
+        /// A callback this call is for.
+        #[serde(default)]
+        callback: Option<CallId>,
+    },
+    /// Hands the call over. Blind: answered with `{}` at once, and the call comes back to the person when nobody
+    /// takes it. Warm: answered with `{"call"}`, the consultation, while the caller hears music.
+    #[serde(rename = "call.transfer")]
+    Transfer {
+        /// Which call.
+        call: CallId,
+        /// `agent:<uuid>`, `department:<slug>`, a number or an extension.
+        to: String,
+        /// Blind or warm.
+        mode: TransferMode,
+    },
+    /// Joins the caller and the person asked.
+    #[serde(rename = "call.transfer.complete")]
+    TransferComplete {
+        /// The call to be transferred.
+        call: CallId,
+    },
+    /// Ends the consultation; the caller is taken back.
+    #[serde(rename = "call.transfer.cancel")]
+    TransferCancel {
+        /// The call to be transferred.
+        call: CallId,
+    },
+    /// Talks with the other of caller and person asked; the one left hears music.
+    #[serde(rename = "call.swap")]
+    Swap {
+        /// The call to be transferred.
+        call: CallId,
+    },
+    /// Puts the call where others can take it; answered with `{"slot"}`.
+    #[serde(rename = "call.park")]
+    Park {
+        /// Which call.
+        call: CallId,
+    },
+    /// Takes a parked call, one that waits in a department of one's own (row 13), or one that rings at a colleague
+    /// of such a department (row 12). The browser then sends `rtc.offer` for it.
+    #[serde(rename = "call.take")]
+    Take {
+        /// Which call.
+        call: CallId,
+    },
+    /// Brings this call's sound to this tab, or to another device of one's own.
+    #[serde(rename = "call.move")]
+    Move {
+        /// Which call.
+        call: CallId,
+        /// The device, by [`DeviceView::id`]; none is this tab.
+        #[serde(default)]
+        device: Option<String>,
+    },
+    /// Pauses the recording, or lets it go on.
+    #[serde(rename = "call.record")]
+    Record {
+        /// Which call.
+        call: CallId,
+        /// Whether it records from now on.
+        on: bool,
+    },
+    /// Files the call under one of the account's words, during the call or in its after-call work; none takes it off.
+    #[serde(rename = "call.disposition")]
+    Disposition {
+        /// Which call.
+        call: CallId,
+        /// The word.
+        disposition: Option<String>,
+    },
     /// After-call work is finished.
     #[serde(rename = "wrapup.done")]
     WrapUpDone {},
@@ -219,6 +304,93 @@ pub enum ClientMessage {
         /// The text.
         text: String,
     },
+}
+
+/// How a call is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferMode {
+    /// At once.
+    Blind,
+    /// After talking with the target.
+    Warm,
+}
+
+/// A transfer under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferView {
+    /// Blind or warm.
+    pub mode: TransferMode,
+    /// Name or number of the target.
+    pub to: Pii<String>,
+    /// The consultation of a warm one: a call of its own in the list of calls.
+    #[serde(default)]
+    pub consult: Option<CallId>,
+    /// Whether the target has answered.
+    pub answered: bool,
+}
+
+/// A call on the floor: it waits, rings at somebody, or is parked, and this person may see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloorCall {
+    /// The call.
+    pub call: CallId,
+    /// The caller's number.
+    pub number: Pii<String>,
+    /// The caller's name, if known.
+    #[serde(default)]
+    pub name: Option<Pii<String>>,
+    /// What it does.
+    pub state: FloorState,
+    /// In which department.
+    pub department: Option<DepartmentId>,
+    /// Whom it rings, or who parked it.
+    #[serde(default)]
+    pub agents: Vec<AgentId>,
+    /// The place of a parked call, as in `701`.
+    #[serde(default)]
+    pub slot: Option<String>,
+    /// Since when.
+    pub since: Millis,
+}
+
+/// What a [`FloorCall`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FloorState {
+    /// In line.
+    Waiting,
+    /// Rings at somebody.
+    Ringing,
+    /// Parked.
+    Parked,
+}
+
+/// A device of a person that calls can reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceView {
+    /// Its name in commands: `tab:<tab>`, `phone:<user>`, `mobile`.
+    pub id: String,
+    /// What it is.
+    pub kind: DeviceViewKind,
+    /// For people: `Chrome`, `Desk phone 1001`, the last digits of a mobile.
+    pub name: String,
+    /// Whether it can ring now: a proven browser, a registered phone, a mobile that calls may be forwarded to.
+    pub ready: bool,
+    /// Whether calls ring it, as the person has chosen.
+    pub rings: bool,
+}
+
+/// The kinds of [`DeviceView`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceViewKind {
+    /// A tab of a browser.
+    Browser,
+    /// A desk phone that registers.
+    Phone,
+    /// A mobile that calls are forwarded to; 1 must be pressed to accept.
+    Mobile,
 }
 
 /// A frame to a client.
@@ -297,6 +469,18 @@ pub struct LiveCall {
     /// Good, fair or poor, when measured.
     #[serde(default)]
     pub quality: Option<String>,
+    /// Whether the far side has put us on hold.
+    #[serde(default)]
+    pub held_by_peer: bool,
+    /// Whether the conversation is recorded.
+    #[serde(default)]
+    pub recording: RecordingState,
+    /// The transfer under way.
+    #[serde(default)]
+    pub transfer: Option<TransferView>,
+    /// The own device that has the sound, by [`DeviceView::id`]; none while it is not decided.
+    #[serde(default)]
+    pub device: Option<String>,
 }
 
 /// Everything a panel shows at first.
@@ -328,6 +512,15 @@ pub struct Snapshot {
     /// The words an Away may give as its reason.
     #[serde(default)]
     pub away_reasons: Vec<String>,
+    /// Calls that wait, ring at colleagues or are parked, as far as one may see them.
+    #[serde(default)]
+    pub floor: Vec<FloorCall>,
+    /// Own devices.
+    #[serde(default)]
+    pub devices: Vec<DeviceView>,
+    /// The words a call may be filed under.
+    #[serde(default)]
+    pub dispositions: Vec<String>,
     /// When this was true.
     pub as_of: Millis,
 }
@@ -384,7 +577,7 @@ pub enum ServerMessage {
     CallAudio {
         /// Which call.
         call: CallId,
-        /// `ok`, `microphone_silent`, `nothing_from_carrier`, `network_poor`.
+        /// `ok`, `microphone_silent`, `nothing_from_browser`, `nothing_from_carrier`, `network_poor`.
         verdict: String,
     },
     /// A call's final record.
@@ -402,6 +595,18 @@ pub enum ServerMessage {
         /// Members by verdict.
         #[serde(default)]
         by_verdict: BTreeMap<Verdict, u32>,
+    },
+    /// Calls of the floor have changed: all that this person may see now, at most four times a second.
+    #[serde(rename = "floor.changed")]
+    FloorChanged {
+        /// The calls, the longest first.
+        calls: Vec<FloorCall>,
+    },
+    /// Own devices have changed.
+    #[serde(rename = "devices.changed")]
+    DevicesChanged {
+        /// All of them.
+        devices: Vec<DeviceView>,
     },
     /// The policy has changed.
     #[serde(rename = "policy.changed")]

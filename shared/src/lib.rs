@@ -19,6 +19,7 @@ pub mod pii;
 pub mod policy;
 pub mod presence;
 pub mod schedule;
+pub mod telephony;
 pub mod time;
 #[cfg(feature = "token")]
 pub mod token;

@@ -1,7 +1,7 @@
 //! Whatever the server writes is read here as `serde_json` itself reads it.
 
 use cordboard_shared::agent::{Actor, Block, Source, Stamp, Verdict};
-use cordboard_shared::call::MediaState;
+use cordboard_shared::call::{MediaState, RecordingState};
 use cordboard_shared::department::{Department, Fallback, Member, Sticky, StickyMode, Strategy};
 use cordboard_shared::event::{ServerFrame, ServerMessage, Snapshot};
 use cordboard_shared::id::{AgentId, EmergencyId};
@@ -16,7 +16,17 @@ use crate::model::roster::GroupMember;
 use crate::model::roster::tests::{ASHA, presence, snapshot};
 
 fn live_call() -> LiveCall {
-    LiveCall { call: call(1_000), media: MediaState::Open, muted: true, peer: Pii("Ada".to_owned()), quality: None }
+    LiveCall {
+        call: call(1_000),
+        media: MediaState::Open,
+        muted: true,
+        peer: Pii("Ada".to_owned()),
+        quality: None,
+        held_by_peer: false,
+        recording: RecordingState::Off,
+        transfer: None,
+        device: None,
+    }
 }
 
 fn ring() -> Ring {

@@ -109,6 +109,12 @@ pub fn cause_words(cause: CallCause) -> &'static str {
         CallCause::NoAvailableAgent => "nobody could be rung",
         CallCause::AgentsDidNotAnswer => "nobody picked up",
         CallCause::AbandonedInQueue => "caller hung up while waiting",
+        CallCause::Busy => "the number was busy",
+        CallCause::Declined => "the other side declined",
+        CallCause::NoAnswer => "nobody answered there",
+        CallCause::Unreachable => "the number could not be reached",
+        CallCause::OwnDeviceDidNotAnswer => "the own device was not answered",
+        CallCause::NotAllowed => "not allowed by a rule of the account",
     }
 }
 
@@ -156,6 +162,9 @@ pub(crate) mod tests {
             sip_status: None,
             recordings: Vec::new(),
             notes: Vec::new(),
+            steps: Vec::new(),
+            disposition: None,
+            made_for: None,
             version: "1.1".to_owned(),
         }
     }

@@ -106,12 +106,12 @@ fn through(flow: &Flow, directory: &Directory, assumptions: &mut Vec<String>) ->
                 }
                 no_input.clone()
             }
-            Node::Message { next, .. } => next.clone(),
+            Node::Message { next, .. } | Node::Input { next, .. } | Node::Language { next, .. } => next.clone(),
             Node::Department { department: slug, .. } => return department(slug, directory),
             Node::Extension { extension: digits, .. } => {
                 return extension(Some(digits), Row::FlowExtension, directory);
             }
-            Node::Voicemail { mailbox } => return Ok(ends("voicemail", Some(mailbox.clone()))),
+            Node::Voicemail { mailbox, .. } => return Ok(ends("voicemail", Some(mailbox.clone()))),
         };
     }
     Ok(ends("disconnect", None))

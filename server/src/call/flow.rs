@@ -94,7 +94,8 @@ impl CallCenter {
                 self.remember_next(id, next);
                 self.ring_extension(now, id, &extension, Row::FlowExtension);
             }
-            Node::Voicemail { mailbox } => self.enter_voicemail(now, id, &mailbox),
+            Node::Voicemail { mailbox, .. } => self.enter_voicemail(now, id, &mailbox),
+            Node::Input { next, .. } | Node::Language { next, .. } => self.enter_node(now, id, next),
         }
     }
 
@@ -162,7 +163,14 @@ impl CallCenter {
                 }
             }
             Some(Node::Message { next, .. }) => self.enter_node(now, id, next),
-            Some(Node::Department { .. } | Node::Extension { .. } | Node::Voicemail { .. }) | None => {}
+            Some(
+                Node::Department { .. }
+                | Node::Extension { .. }
+                | Node::Voicemail { .. }
+                | Node::Input { .. }
+                | Node::Language { .. },
+            )
+            | None => {}
         }
     }
 

@@ -326,6 +326,9 @@ fn new_view(id: CallId, incoming: &IncomingCall, number: Option<&E164>, now: Mil
         sip_status: None,
         recordings: Vec::new(),
         notes: Vec::new(),
+        steps: Vec::new(),
+        disposition: None,
+        made_for: None,
         version: "1.0".to_owned(),
     }
 }

@@ -73,6 +73,18 @@ impl CallCenter {
                 self.callback_dealt_with(now, agent, call)
             }
             ClientMessage::Note { call, text } => self.note(now, agent, call, text),
+            ClientMessage::Dial { .. }
+            | ClientMessage::Transfer { .. }
+            | ClientMessage::TransferComplete { .. }
+            | ClientMessage::TransferCancel { .. }
+            | ClientMessage::Swap { .. }
+            | ClientMessage::Park { .. }
+            | ClientMessage::Take { .. }
+            | ClientMessage::Move { .. }
+            | ClientMessage::Record { .. }
+            | ClientMessage::Disposition { .. } => {
+                Err(Problem::new(ProblemCode::InvalidRequest, "This server cannot do that yet."))
+            }
         };
         self.push(Effect::Reply { to: reply, result });
     }

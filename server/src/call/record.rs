@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cordboard_media::{Command as Media, Source};
 use cordboard_routing::Input as Routing;
 use cordboard_shared::Millis;
-use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, EndedBy, MediaState};
+use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, EndedBy, MediaState, RecordingState};
 use cordboard_shared::event::{LiveCall, ServerMessage};
 use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId};
 use cordboard_sip::sdp::{NegotiatedAudio, SessionDescription};
@@ -176,6 +176,10 @@ impl Call {
             muted: self.muted,
             peer: from.name.clone().unwrap_or_else(|| from.number.clone()),
             quality: None,
+            held_by_peer: false,
+            recording: RecordingState::Off,
+            transfer: None,
+            device: None,
         }
     }
 }

@@ -111,6 +111,9 @@ impl CallCenter {
             numbers: self.directory.numbers.clone(),
             policy: self.directory.is_staff(id).then(|| Box::new(self.engine.policy().clone())),
             away_reasons: self.engine.policy().settings.away_reasons.clone(),
+            floor: Vec::new(),
+            devices: Vec::new(),
+            dispositions: Vec::new(),
             offers: self
                 .offers
                 .values()

@@ -8,6 +8,7 @@ use cordboard_shared::department::{Department, Destination, Fallback, Mailbox, M
 use cordboard_shared::flow::{Flow, FlowState, Node};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, FlowId, NumberId, TrunkId};
 use cordboard_shared::phone::{E164, Extension};
+use cordboard_shared::schedule::WeeklyHours;
 
 use crate::app::Directory;
 
@@ -167,6 +168,11 @@ fn main_flow() -> Flow {
         slug: "main".to_owned(),
         version: 1,
         state: FlowState::Published,
+        name: "Main".to_owned(),
+        language: None,
+        hours: WeeklyHours::default(),
+        closed: None,
+        missed_call_rings: None,
         start: "menu".to_owned(),
         nodes: BTreeMap::from([
             ("menu".to_owned(), menu),

@@ -188,6 +188,9 @@ fn new_call(started_at: Millis, random: &mut ChaCha8Rng, number: usize) -> CallV
         sip_status: Some(200),
         recordings: Vec::new(),
         notes: Vec::new(),
+        steps: Vec::new(),
+        disposition: None,
+        made_for: None,
         version: format!("0.{}", number + 1),
     }
 }

@@ -1,5 +1,7 @@
 //! The telephone of one tab, driven frame by frame.
 
+use cordboard_shared::call::RecordingState;
+
 use super::*;
 use crate::model::log::tests::call as call_view;
 use crate::model::roster::tests::ASHA;
@@ -29,7 +31,17 @@ fn live(state: CallState) -> LiveCall {
     let mut call = call_view(1_000);
     call.state = state;
     call.agent = Some(ASHA);
-    LiveCall { call, media: MediaState::Open, muted: false, peer: Pii(String::new()), quality: None }
+    LiveCall {
+        call,
+        media: MediaState::Open,
+        muted: false,
+        peer: Pii(String::new()),
+        quality: None,
+        held_by_peer: false,
+        recording: RecordingState::Off,
+        transfer: None,
+        device: None,
+    }
 }
 
 fn phone(leader: bool) -> Softphone {

@@ -182,6 +182,9 @@ mod tests {
             sip_status: Some(200),
             recordings: vec![RecordingView { id, kind: RecordingKind::Voicemail, ms: 0, sha256: String::new() }],
             notes: Vec::new(),
+            steps: Vec::new(),
+            disposition: None,
+            made_for: None,
             version: "1.3".to_owned(),
         }
     }

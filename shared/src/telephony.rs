@@ -1,0 +1,170 @@
+//! How an account is connected to the telephone network: outgoing calls, desk phones, mobiles, recordings.
+//!
+//! One document with a version, like the routing policy: a change is a new version of all of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, TrunkId};
+use crate::phone::E164;
+
+/// The telephony settings of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Telephony {
+    /// Rises with each change.
+    pub version: u64,
+    /// Trunks calls go out by, in the order they are tried.
+    #[serde(default)]
+    pub outbound: Vec<OutboundTrunk>,
+    /// Desk phones that may register.
+    #[serde(default)]
+    pub phones: Vec<Phone>,
+    /// Mobiles calls may be forwarded to.
+    #[serde(default)]
+    pub mobiles: Vec<Mobile>,
+    /// What may go out.
+    #[serde(default)]
+    pub guard: Guard,
+    /// Whether callers may dial `number,extension`.
+    #[serde(default)]
+    pub direct_dialing: bool,
+    /// What a call may be filed under.
+    #[serde(default)]
+    pub dispositions: Vec<String>,
+    /// Said to both sides before a conversation is recorded; none is the language's `recorded` prompt.
+    #[serde(default)]
+    pub recording_announcement: Option<String>,
+    /// A leg that is silent (not a single packet) for so long ends its call, in seconds (10 to 600); a held leg does not
+    /// count.
+    #[serde(default = "silence_seconds")]
+    pub silence_seconds: u32,
+}
+
+impl Default for Telephony {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            outbound: Vec::new(),
+            phones: Vec::new(),
+            mobiles: Vec::new(),
+            guard: Guard::default(),
+            direct_dialing: false,
+            dispositions: Vec::new(),
+            recording_announcement: None,
+            silence_seconds: silence_seconds(),
+        }
+    }
+}
+
+fn silence_seconds() -> u32 {
+    30
+}
+
+/// A way out of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboundTrunk {
+    /// The trunk it belongs to.
+    pub trunk: TrunkId,
+    /// Where INVITEs are sent, in the order they are tried: `host:port`, with `;transport=tcp` or `;transport=tls`.
+    pub targets: Vec<String>,
+    /// Sign-in at the far side: in answer to 401 and 407, and for the registration.
+    #[serde(default)]
+    pub credentials: Option<TrunkCredentials>,
+    /// Where to register; none for trunks that know our address.
+    #[serde(default)]
+    pub registrar: Option<String>,
+    /// How often OPTIONS asks whether the far side is there, in seconds (10 to 600); 0 never.
+    #[serde(default = "options_seconds")]
+    pub options_seconds: u32,
+}
+
+fn options_seconds() -> u32 {
+    30
+}
+
+/// Sign-in at a trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkCredentials {
+    /// The user.
+    pub username: String,
+    /// The password; empty in answers, and empty in a change keeps the one that is there.
+    #[serde(default)]
+    pub password: String,
+}
+
+/// A desk phone's account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phone {
+    /// The user part it registers with, as in `1001`.
+    pub username: String,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// Whether calls ring it.
+    #[serde(default = "yes")]
+    pub rings: bool,
+}
+
+/// A mobile calls are forwarded to: they ring it as a device of the person, under the rules of the path they came by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mobile {
+    /// Whose it is.
+    pub agent: AgentId,
+    /// Its number.
+    pub number: E164,
+    /// Whether calls ring it.
+    #[serde(default = "yes")]
+    pub rings: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What may go out. Everything is closed at first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// Numbers that may be called begin with one of these, such as `+44`; none at first.
+    #[serde(default)]
+    pub prefixes: Vec<String>,
+    /// Numbers that may not, although a prefix above allows them, such as `+44909`.
+    #[serde(default)]
+    pub closed: Vec<String>,
+    /// Outgoing calls at once (1 to 1,000).
+    pub calls: u32,
+    /// Outgoing calls a minute (1 to 1,000).
+    pub per_minute: u32,
+    /// Longest outgoing call, in minutes (1 to 1,440).
+    pub minutes: u32,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { prefixes: Vec::new(), closed: Vec::new(), calls: 10, per_minute: 30, minutes: 120 }
+    }
+}
+
+impl Guard {
+    /// Whether this number may be called at all.
+    pub fn allows(&self, number: &E164) -> bool {
+        let begins = |prefix: &String| !prefix.is_empty() && number.as_str().starts_with(prefix.as_str());
+        self.prefixes.iter().any(begins) && !self.closed.iter().any(begins)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_goes_out_until_a_prefix_is_opened() {
+        let number: E164 = "+442079460100".parse().unwrap();
+        let mut guard = Guard::default();
+        assert!(!guard.allows(&number));
+
+        guard.prefixes = vec!["+44".to_owned(), String::new()];
+        assert!(guard.allows(&number));
+        assert!(!guard.allows(&"+12025550100".parse().unwrap()), "an empty prefix opens nothing");
+
+        guard.closed = vec!["+44207946".to_owned()];
+        assert!(!guard.allows(&number));
+    }
+}
