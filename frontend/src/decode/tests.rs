@@ -162,6 +162,9 @@ fn a_snapshot_gives_what_the_panel_needs_of_it() {
         zone: wanted.zone.clone(),
         policy: Some(Box::new(policy())),
         away_reasons: wanted.away_reasons.clone(),
+        floor: Vec::new(),
+        devices: Vec::new(),
+        dispositions: Vec::new(),
         as_of: wanted.as_of,
     };
 
