@@ -110,7 +110,7 @@ impl Dialog {
     pub(crate) fn next_hop(&self) -> Flow {
         let uri = self.first_route().unwrap_or_else(|| self.target.clone());
         match uri.socket_addr() {
-            Some(remote) => Flow { remote, ..self.flow },
+            Some(remote) => self.flow.toward(uri.transport(), remote),
             None => self.flow,
         }
     }

@@ -14,20 +14,23 @@ mod in_dialog;
 mod screen;
 mod uac;
 mod uas;
+mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 pub use self::api::{
     Command, Credentials, Destination, DialogId, EndCause, EndpointConfig, Event, FailureCause, IncomingCall, Input,
-    Invitation, Limits, OutboundTrunk, Output, Registration, Replaces, Stats, Transfer, TrunkHealth, TrunkId,
+    Invitation, Limits, Opened, OutboundTrunk, Output, Registration, Replaces, Stats, Transfer, TrunkHealth, TrunkId,
 };
 use self::call::{Call, CallState, CallTimer};
 use crate::flow::Flow;
-use crate::message::{Defect, Envelope, Message, Method, Request, Response, parse, via};
+use crate::known::Known;
+use crate::message::{Defect, Envelope, Message, Method, Parsed, Request, Response, Via, parse, via};
 use crate::token::Tokens;
 use crate::transaction::timer::TimerTable;
 use crate::transaction::{AckGoes, Fired, Purpose, TransactionLayer, TxId, Wire};
+use crate::transport::{ServerNames, Streams};
 
 /// A SIP user agent: as many calls in and out as its limits allow.
 pub struct Endpoint {
@@ -38,6 +41,9 @@ pub struct Endpoint {
     by_key: BTreeMap<(String, String), DialogId>,
     timers: TimerTable<(DialogId, CallTimer)>,
     draining: Option<u32>,
+    streams: Streams,
+    names: ServerNames,
+    known: Known,
     next_dialog: u64,
     wire: Wire,
     out: VecDeque<Output>,
@@ -54,6 +60,9 @@ impl Endpoint {
             by_key: BTreeMap::new(),
             timers: TimerTable::new(),
             draining: None,
+            streams: Streams::new(),
+            names: ServerNames::default(),
+            known: Known::default(),
             next_dialog: 0,
             wire: Vec::new(),
             out: VecDeque::new(),
@@ -70,8 +79,15 @@ impl Endpoint {
     /// afterwards.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.fire_timers(now);
+        self.close_due_streams(now);
         match input {
             Input::Datagram { from, bytes } => self.datagram(now, Flow::udp(from), &bytes),
+            Input::StreamOpened { flow, peer, transport, opened } => {
+                self.stream_opened(now, flow, peer, transport, opened);
+            }
+            Input::StreamBytes { flow, bytes } => self.stream_bytes(now, flow, &bytes),
+            Input::StreamClosed { flow } => self.stream_closed(flow),
+            Input::StreamFailed { target } => self.stream_failed(now, target),
             Input::Command(command) => self.command(now, command),
             Input::Timeout => {}
         }
@@ -81,7 +97,7 @@ impl Endpoint {
     /// The next output; [`Output::Timeout`] when there is nothing more.
     pub fn poll_output(&mut self) -> Output {
         self.out.pop_front().unwrap_or_else(|| {
-            let deadlines = [self.layer.next_deadline(), self.timers.next_deadline()];
+            let deadlines = [self.layer.next_deadline(), self.timers.next_deadline(), self.streams.next_deadline()];
             Output::Timeout(deadlines.into_iter().flatten().min())
         })
     }
@@ -92,13 +108,19 @@ impl Endpoint {
             server_transactions: self.layer.server_count(),
             client_transactions: self.layer.client_count(),
             dialogs: self.calls.len(),
+            streams: self.streams.len(),
             timers: self.layer.timer_count() + self.timers.len(),
         }
     }
 
     fn datagram(&mut self, now: Instant, flow: Flow, bytes: &[u8]) {
         // What is no SIP message has nobody to answer.
-        let Ok(parsed) = parse(bytes) else { return };
+        if let Ok(parsed) = parse(bytes) {
+            self.message(now, flow, parsed);
+        }
+    }
+
+    fn message(&mut self, now: Instant, flow: Flow, parsed: Parsed) {
         match parsed.message {
             Message::Request(mut request) => {
                 via::stamp(&mut request.headers, flow.remote);
@@ -129,7 +151,7 @@ impl Endpoint {
             self.refuse_malformed(flow, request, Defect::CSeqMethod);
             return;
         }
-        let reply = Flow { remote: envelope.via.reply_address(flow.remote), ..flow };
+        let reply = reply_flow(&envelope.via, flow);
         if let Some(tx) = self.layer.find_server(&envelope, &request.method) {
             if request.method != Method::Ack {
                 self.layer.repeat(now, tx, &mut self.wire);
@@ -208,6 +230,8 @@ impl Endpoint {
             | Command::SetOutboundTrunks(_) => {}
             Command::Offer { dialog, sdp } => self.offer(now, dialog, sdp),
             Command::Info { dialog, content_type, body } => self.info(now, dialog, &content_type, body),
+            Command::SetUsers(users) => self.known.set_users(users),
+            Command::SetTrunks(trunks) => self.known.set_trunks(trunks),
             Command::SetDraining { retry_after } => self.draining = Some(retry_after),
         }
     }
@@ -297,9 +321,9 @@ impl Endpoint {
         self.flush();
         self.out.push_back(Output::Event(event));
     }
+}
 
-    /// Moves bytes to the outputs, so that they and the events keep their order.
-    fn flush(&mut self) {
-        self.out.extend(self.wire.drain(..).map(|(flow, bytes)| Output::Transmit { to: flow.remote, bytes }));
-    }
+/// The way a response takes: the connection of the request, or the address its Via asks for.
+fn reply_flow(via: &Via, flow: Flow) -> Flow {
+    Flow { remote: via.reply_address(flow), ..flow }
 }

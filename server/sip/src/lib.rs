@@ -4,11 +4,17 @@
 //! The crate never performs I/O, never reads the time and never logs: whoever owns the sockets does.
 //!
 //! ```
+//! use std::net::SocketAddr;
 //! use std::time::Instant;
 //! use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Limits, Output};
 //!
-//! let local = "192.0.2.1:5060".parse().expect("an address");
-//! let config = EndpointConfig { local, user_agent: "example".to_owned(), limits: Limits::default() };
+//! let local: SocketAddr = "192.0.2.1:5060".parse().expect("an address");
+//! let config = EndpointConfig {
+//!     local: local.into(),
+//!     realm: "example".to_owned(),
+//!     user_agent: "example".to_owned(),
+//!     limits: Limits::default(),
+//! };
 //! let mut endpoint = Endpoint::new(config, 1);
 //!
 //! let bytes = b"INVITE sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n\
@@ -26,7 +32,7 @@
 //!             let busy = Command::Reject { dialog, status: 486, retry_after: None, reason };
 //!             endpoint.handle_input(Instant::now(), Input::Command(busy));
 //!         }
-//!         Output::Event(_) => {}
+//!         Output::Event(_) | Output::Close { .. } => {}
 //!         Output::Timeout(deadline) => break deadline,
 //!     }
 //! };
@@ -38,9 +44,17 @@
 mod dialog;
 pub mod endpoint;
 pub mod flow;
+pub mod framer;
+mod known;
 pub mod message;
+pub mod origin;
 pub mod sdp;
 mod token;
 mod transaction;
+mod transport;
 
-pub use endpoint::{Command, DialogId, Endpoint, EndpointConfig, Event, Input, Invitation, Limits, Output, Stats};
+pub use endpoint::{
+    Command, DialogId, Endpoint, EndpointConfig, Event, Input, Invitation, Limits, Opened, Output, Stats, TrunkId,
+};
+pub use flow::{FlowId, LocalAddresses, Target, Transport};
+pub use origin::{Network, Origin, Secret, SipUser, TrunkPeers};

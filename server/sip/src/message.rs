@@ -19,7 +19,7 @@ pub use header::{Header, HeaderId, Headers};
 pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::Params;
-pub use parse::{MAX_HEADERS, MAX_LINE_BYTES, MAX_MESSAGE_BYTES, ParseError, Parsed, parse};
+pub use parse::{Head, MAX_HEADERS, MAX_LINE_BYTES, MAX_MESSAGE_BYTES, ParseError, Parsed, parse};
 pub use uri::{Scheme, SipUri, UriError};
 pub use via::Via;
 

@@ -121,6 +121,16 @@ struct ClientEntry {
     acks: Vec<StoredAck>,
 }
 
+impl ClientEntry {
+    /// Whether a final response is still awaited.
+    fn is_open(&self) -> bool {
+        match &self.machine {
+            ClientMachine::Invite(machine) => machine.is_open(),
+            ClientMachine::Other(machine) => machine.is_open(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct StoredAck {
     remote_tag: String,
@@ -332,6 +342,13 @@ impl TransactionLayer {
         self.clients.get(&tx).map(|entry| (&entry.request, entry.flow))
     }
 
+    /// Ends the client transactions whose way cannot be gone; gives back what each was for.
+    pub(crate) fn fail_clients(&mut self, way: impl Fn(Flow) -> bool) -> Vec<Purpose> {
+        let failed: Vec<_> =
+            self.clients.iter().filter(|(_, entry)| way(entry.flow) && entry.is_open()).map(|(&tx, _)| tx).collect();
+        failed.into_iter().filter_map(|tx| self.remove(tx)).collect()
+    }
+
     /// Gives a client transaction up.
     pub(crate) fn close_client(&mut self, tx: TxId) {
         self.remove(tx);
@@ -369,19 +386,21 @@ impl TransactionLayer {
                 Action::Transmit(bytes) => wire.push((flow, bytes)),
                 Action::Arm(timer, after) => self.timers.arm((tx, timer), now + after),
                 Action::Disarm(timer) => self.timers.disarm((tx, timer)),
-                Action::Leave(Gone::Done | Gone::TimedOut) => self.remove(tx),
+                Action::Leave(Gone::Done | Gone::TimedOut) => drop(self.remove(tx)),
             }
         }
     }
 
-    fn remove(&mut self, tx: TxId) {
+    /// Forgets a transaction; for a client's gives what it was for.
+    fn remove(&mut self, tx: TxId) -> Option<Purpose> {
         if let Some(entry) = self.servers.remove(&tx) {
             self.server_keys.remove(&entry.key);
             if let Some(merge_key) = entry.merge_key {
                 self.merge_keys.remove(&merge_key);
             }
         }
-        if let Some(entry) = self.clients.remove(&tx) {
+        let client = self.clients.remove(&tx);
+        if let Some(entry) = &client {
             self.client_keys.remove(&entry.key);
         }
         for timer in [
@@ -400,6 +419,7 @@ impl TransactionLayer {
         ] {
             self.timers.disarm((tx, timer));
         }
+        client.map(|entry| entry.purpose)
     }
 
     fn next_id(&mut self) -> TxId {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cordboard_sip::message::NameAddr;
 use cordboard_sip::sdp::{AudioCodec, Direction, SessionDescription, answer, offer};
-use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Invitation, Limits, Output, Stats};
+use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Invitation, Limits, Output, Stats, Target};
 
 const CALLS: u32 = 200;
 
@@ -105,7 +105,8 @@ impl Shell {
     fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let local = socket.local_addr().unwrap();
-        let config = EndpointConfig { local, user_agent: "test".to_owned(), limits: Limits::default() };
+        let (realm, user_agent) = ("test".to_owned(), "test".to_owned());
+        let config = EndpointConfig { local: local.into(), realm, user_agent, limits: Limits::default() };
         Self { socket, address: local, endpoint: Endpoint::new(config, 1), events: Vec::new(), deadline: None }
     }
 
@@ -117,9 +118,11 @@ impl Shell {
         self.endpoint.handle_input(now, input);
         loop {
             match self.endpoint.poll_output() {
-                Output::Transmit { to, bytes } => {
+                Output::Transmit { to: Target::Udp(to), bytes } => {
                     self.socket.send_to(&bytes, to).unwrap();
                 }
+                Output::Transmit { to, .. } => panic!("{to:?} over UDP"),
+                Output::Close { flow } => panic!("{flow:?} over UDP"),
                 Output::Event(event) => self.events.push(event),
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;

@@ -36,6 +36,8 @@ impl CallCenter {
                     self.caller_digit(now, call, digit);
                 }
             }
+            // No user of ours has a desk phone yet.
+            SipEvent::Registered { .. } | SipEvent::Unregistered { .. } => {}
             // We send no offers inside a dialog yet, place no call by a trunk, and early media of a test call is not
             // played.
             SipEvent::Progress { .. }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Limits, Output, Stats};
+use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Limits, Output, Stats, Target};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
@@ -61,7 +61,8 @@ pub fn start(
     let local = socket.local_addr()?;
     let seen_as = SocketAddr::new(external_ip.unwrap_or(local.ip()), local.port());
     let config = EndpointConfig {
-        local: seen_as,
+        local: seen_as.into(),
+        realm: "cordboard".to_owned(),
         user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).to_owned(),
         limits: Limits::default(),
     };
@@ -141,7 +142,10 @@ impl Loop {
     async fn drain(&mut self) -> Option<Instant> {
         loop {
             match self.endpoint.poll_output() {
-                Output::Transmit { to, bytes } => {
+                // Nothing but UDP is listened on, so nothing else is ever asked for.
+                Output::Close { .. }
+                | Output::Transmit { to: Target::Tcp(_) | Target::Tls { .. } | Target::Flow(_), .. } => {}
+                Output::Transmit { to: Target::Udp(to), bytes } => {
                     if let Err(error) = self.socket.send_to(&bytes, to).await {
                         tracing::debug!(%error, "a SIP datagram could not be sent");
                     }

@@ -8,7 +8,9 @@ use std::time::Instant;
 
 pub use self::call::{Credentials, Destination, IncomingCall, Invitation, Replaces, Transfer};
 pub use self::trunk::{OutboundTrunk, Registration, TrunkHealth, TrunkId};
+use crate::flow::{FlowId, LocalAddresses, Target, Transport};
 use crate::message::{NameAddr, SipUri};
+use crate::origin::{SipUser, TrunkPeers};
 
 /// One dialog of one endpoint, from the INVITE on.
 ///
@@ -35,8 +37,10 @@ impl DialogId {
 /// How an endpoint presents itself.
 #[derive(Debug, Clone)]
 pub struct EndpointConfig {
-    /// The address that Via and Contact name; the far side must be able to send to it.
-    pub local: SocketAddr,
+    /// The addresses that Via and Contact name; the far side must be able to send to them.
+    pub local: LocalAddresses,
+    /// The realm of our challenges. Phones show it, and passwords that are kept hashed are hashed with it.
+    pub realm: String,
     /// `User-Agent` and `Server`.
     pub user_agent: String,
     /// Bounds of the tables.
@@ -51,13 +55,15 @@ pub struct Limits {
     /// Server transactions, finished ones that still absorb repeats included. Above it new requests outside a dialog
     /// get 503.
     pub server_transactions: usize,
+    /// Connections. Above it one of nobody known makes room for a new one.
+    pub streams: usize,
     /// Seconds in `Retry-After` of those 503.
     pub retry_after: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { dialogs: 10_000, server_transactions: 50_000, retry_after: 5 }
+        Self { dialogs: 10_000, server_transactions: 50_000, streams: 4_096, retry_after: 5 }
     }
 }
 
@@ -72,21 +78,63 @@ pub enum Input {
         /// Its content.
         bytes: Vec<u8>,
     },
+    /// A connection stands.
+    StreamOpened {
+        /// Its number, never used before.
+        flow: FlowId,
+        /// The far side's address.
+        peer: SocketAddr,
+        /// TCP or TLS.
+        transport: Transport,
+        /// Who asked for it.
+        opened: Opened,
+    },
+    /// Bytes came on a connection, cut anywhere.
+    StreamBytes {
+        /// The connection.
+        flow: FlowId,
+        /// Its next bytes.
+        bytes: Vec<u8>,
+    },
+    /// A connection is gone, whoever ended it.
+    StreamClosed {
+        /// The connection.
+        flow: FlowId,
+    },
+    /// A connection that an [`Output::Transmit`] asked for could not be made, and its bytes are lost.
+    StreamFailed {
+        /// The target as it was given.
+        target: Target,
+    },
     /// The application wants something.
     Command(Command),
     /// The deadline of the last [`Output::Timeout`] has come.
     Timeout,
 }
 
+/// Who made a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// The far side.
+    ByPeer,
+    /// We did.
+    ByUs,
+}
+
 /// All that an endpoint asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Send a datagram.
+    /// Send this, on a connection in one piece.
     Transmit {
         /// Where to.
-        to: SocketAddr,
+        to: Target,
         /// The content.
         bytes: Vec<u8>,
+    },
+    /// Close a connection once what was sent on it is written. [`Input::StreamClosed`] need not follow.
+    Close {
+        /// The connection.
+        flow: FlowId,
     },
     /// Something the application wants to know.
     Event(Event),
@@ -220,6 +268,11 @@ pub enum Command {
     /// The trunks that calls leave by, all of them; those not named any more are signed off. What has not changed keeps
     /// its state.
     SetOutboundTrunks(Vec<OutboundTrunk>),
+    /// Replaces the users that phones may register as. Contacts of users that are gone or have another password are
+    /// forgotten.
+    SetUsers(Vec<SipUser>),
+    /// Replaces the trunks that calls are taken from.
+    SetTrunks(Vec<TrunkPeers>),
     /// Answers new INVITEs with 503 from now on; running dialogs go on.
     SetDraining {
         /// Seconds in `Retry-After`.
@@ -346,6 +399,18 @@ pub enum Event {
         /// Who ended it.
         cause: EndCause,
     },
+    /// A phone registered, or one of several contacts went.
+    Registered {
+        /// The user.
+        username: String,
+        /// How many contacts the user has now, at least one.
+        contacts: usize,
+    },
+    /// The user's last contact expired, was removed, or lost its connection.
+    Unregistered {
+        /// The user.
+        username: String,
+    },
 }
 
 /// Why a call of ours was not answered.
@@ -390,6 +455,8 @@ pub struct Stats {
     pub client_transactions: usize,
     /// Dialogs, ringing, calling and leaving ones included.
     pub dialogs: usize,
-    /// Armed timers.
+    /// Connections.
+    pub streams: usize,
+    /// Armed timers, those of connections left out.
     pub timers: usize,
 }

@@ -1,5 +1,7 @@
 //! What this endpoint writes into its messages.
 
+use std::net::SocketAddr;
+
 use super::Endpoint;
 use super::body::SDP;
 use crate::flow::Flow;
@@ -12,7 +14,7 @@ impl Endpoint {
     /// Puts Via in front, and the header fields every request of ours has.
     pub(super) fn finish_request(&self, request: &mut Request, flow: Flow, branch: &str) {
         let headers = std::mem::take(&mut request.headers);
-        let via = format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.via_name(), self.config.local);
+        let via = format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.via_name(), self.local(flow));
         request.headers.push(HeaderId::Via, via);
         for header in headers.iter() {
             request.headers.push_header(header.clone());
@@ -21,9 +23,18 @@ impl Endpoint {
     }
 
     /// What a message that opens or changes a session says about us.
-    pub(super) fn session_headers(&self) -> Vec<Header> {
-        let contact = NameAddr::new(None, SipUri::new(None, self.config.local));
+    pub(super) fn session_headers(&self, flow: Flow) -> Vec<Header> {
+        let mut uri = SipUri::new(None, self.local(flow));
+        if let Some(transport) = flow.transport.uri_param() {
+            uri.params.set("transport", transport);
+        }
+        let contact = NameAddr::new(None, uri);
         vec![Header::new("Contact", contact.to_string()), Header::new("Allow", ALLOW)]
+    }
+
+    /// The address of ours that this far side is told.
+    fn local(&self, flow: Flow) -> SocketAddr {
+        self.config.local.toward(flow.transport, flow.remote)
     }
 
     /// A response without a body.
@@ -41,13 +52,14 @@ impl Endpoint {
         request: &Request,
         status: u16,
         to_tag: &str,
+        flow: Flow,
         sdp: Option<Vec<u8>>,
     ) -> Response {
         let mut response = self.respond_to(request, status, Some(to_tag));
         for route in request.headers.all(HeaderId::RecordRoute) {
             response.headers.push_header(route.clone());
         }
-        for header in self.session_headers() {
+        for header in self.session_headers(flow) {
             response.headers.push_header(header);
         }
         if let Some(sdp) = sdp {

@@ -33,7 +33,6 @@ pub(super) fn wants_privacy(headers: &Headers, from: &NameAddr) -> bool {
 }
 
 /// The caller as the trunk vouches for it: a number before a name, if both stand there (RFC 3325 §9.1).
-#[cfg_attr(not(test), expect(dead_code, reason = "read once it is known which trunks are trusted"))]
 pub(super) fn asserted(headers: &Headers) -> Option<NameAddr> {
     let all: Vec<_> =
         headers.list(HeaderId::PAssertedIdentity).iter().filter_map(|value| NameAddr::parse(value).ok()).collect();

@@ -110,7 +110,7 @@ impl Endpoint {
             if let Some(dialog) = self.dialog_mut(id, envelope) {
                 dialog.refresh_target(&request.headers);
             }
-            let response = self.respond_in_dialog(request, 200, &tag, None);
+            let response = self.respond_in_dialog(request, 200, &tag, reply, None);
             return self.answer(now, reply, request, envelope, &response);
         }
         let tx = self.layer.open_server(envelope, &Method::Update, reply);
@@ -159,7 +159,7 @@ impl Endpoint {
         let Some(pending) = confirmed.pending.take() else { return };
         let tag = call.key.1.clone();
         confirmed.dialog.refresh_target(&pending.request.headers);
-        let response = self.respond_in_dialog(&pending.request, 200, &tag, Some(sdp));
+        let response = self.respond_in_dialog(&pending.request, 200, &tag, pending.flow, Some(sdp));
         if pending.request.method == Method::Invite {
             let late_offer = sdp_of(&pending.request.headers, &pending.request.body).is_none();
             let news = if late_offer { AckNews::ConfirmedWithAnswer } else { AckNews::Nothing };
@@ -196,7 +196,7 @@ impl Endpoint {
         }
         let flow = confirmed.dialog.next_hop();
         let (mut request, _) = confirmed.dialog.next_request(Method::Invite);
-        for header in self.session_headers() {
+        for header in self.session_headers(flow) {
             request.headers.push_header(header);
         }
         request.headers.push(HeaderId::ContentType, SDP);

@@ -110,7 +110,7 @@ impl Endpoint {
         let tag = self.tokens.stateless_tag(via.branch().unwrap_or_default(), &call_id);
         let mut response = self.respond_to(request, defect.status(), Some(&tag));
         response.headers.push(HeaderId::Warning, format!("399 cordboard \"{defect}\""));
-        self.send_stateless(Flow { remote: via.reply_address(flow.remote), ..flow }, &response);
+        self.send_stateless(super::reply_flow(&via, flow), &response);
     }
 
     /// Refuses a request without a transaction (RFC 3261 §8.2.7); each repeat draws the same answer.

@@ -22,24 +22,25 @@ const MAX_EARLY_DIALOGS: usize = 8;
 impl Endpoint {
     pub(super) fn invite(&mut self, now: Instant, invitation: Invitation) {
         let id = invitation.dialog;
-        let flow = match invitation.destination {
-            Destination::Address(address) => Flow::udp(address),
-            Destination::Trunk(_) | Destination::User(_) => {
-                return self.emit(Event::Failed { dialog: id, status: 480, cause: FailureCause::Unreachable });
-            }
+        let flow = match &invitation.destination {
+            Destination::Target(target) => self.flow_to(target),
+            Destination::Trunk(_) | Destination::User(_) => None,
+        };
+        let Some(flow) = flow else {
+            return self.emit(Event::Failed { dialog: id, status: 480, cause: FailureCause::Unreachable });
         };
         if self.calls.len() >= self.config.limits.dialogs || self.calls.contains_key(&id) {
             return self.emit(Event::Failed { dialog: id, status: 503, cause: FailureCause::Overload });
         }
         let call_id = self.tokens.call_id();
         let tag = self.tokens.tag();
-        let request = self.compose_invite(&call_id, &tag, invitation);
+        let request = self.compose_invite(&call_id, &tag, flow, invitation);
         let tx = self.send_request(now, request, flow, Purpose::Invite(id));
         let calling = Calling { tx, early: Vec::new(), progress: false, cancel: Cancel::No };
         self.insert_call(id, (call_id, tag), CallState::Calling(Box::new(calling)));
     }
 
-    fn compose_invite(&self, call_id: &str, tag: &str, invitation: Invitation) -> Request {
+    fn compose_invite(&self, call_id: &str, tag: &str, flow: Flow, invitation: Invitation) -> Request {
         let Invitation { mut to, mut from, sdp, headers: further, identity, privacy, .. } = invitation;
         if privacy {
             // RFC 3323 §4.1.1.3: the From of a caller who is not to be named.
@@ -54,7 +55,7 @@ impl Endpoint {
         headers.push(HeaderId::To, NameAddr { display: None, uri: to.clone(), params: Params::default() }.to_string());
         headers.push(HeaderId::CallId, call_id);
         headers.push(HeaderId::CSeq, "1 INVITE");
-        for header in self.session_headers() {
+        for header in self.session_headers(flow) {
             headers.push_header(header);
         }
         if let Some(identity) = identity {

@@ -12,6 +12,7 @@ use super::screen::Refusal;
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::message::{Envelope, Header, HeaderId, Method, NameAddr, Request, Response, text};
+use crate::origin::Origin;
 use crate::transaction::timer::{PATIENCE, T1, T2};
 
 /// RFC 3261 §13.3.1.1: a provisional response "at every minute, to handle the possibility of lost provisional
@@ -83,15 +84,22 @@ impl Endpoint {
         let ringing =
             Ringing { dialog, tx, request: request.clone(), number: envelope.cseq.number, flow: reply, progress: None };
         self.insert_call(id, (envelope.call_id.clone(), tag), CallState::Ringing(Box::new(ringing)));
+        let origin = self.known.origin(flow.remote.ip());
+        // RFC 3325 §5: an assertion counts only from a node that is trusted with it.
+        let asserted = match &origin {
+            Origin::Trunk(_) => identity::asserted(&request.headers),
+            Origin::Phone(_) | Origin::Unknown => None,
+        };
         self.emit(Event::Incoming(Box::new(IncomingCall {
             dialog: id,
             source: flow.remote,
+            origin,
             request_uri,
             from: envelope.from.clone(),
             to: envelope.to.clone(),
             sip_call_id: envelope.call_id.clone(),
             sdp: sdp_of(&request.headers, &request.body),
-            asserted: None,
+            asserted,
             privacy: identity::wants_privacy(&request.headers, &envelope.from),
             diversion: identity::diversion(&request.headers),
             replaces: None,
@@ -114,7 +122,7 @@ impl Endpoint {
         let Some(call) = self.calls.get(&id) else { return };
         let CallState::Ringing(ringing) = &call.state else { return };
         let Some((status, sdp)) = ringing.progress.clone() else { return };
-        let response = self.respond_in_dialog(&ringing.request, status, &call.key.1, sdp);
+        let response = self.respond_in_dialog(&ringing.request, status, &call.key.1, ringing.flow, sdp);
         let tx = ringing.tx;
         self.layer.respond(now, tx, &response, &mut self.wire);
         self.timers.arm((id, CallTimer::Extend), now + EXTEND_EVERY);
@@ -128,7 +136,7 @@ impl Endpoint {
         let (number, flow, dialog, request) =
             (ringing.number, ringing.flow, ringing.dialog.clone(), ringing.request.clone());
         let tag = call.key.1.clone();
-        let response = self.respond_in_dialog(&request, 200, &tag, Some(sdp));
+        let response = self.respond_in_dialog(&request, 200, &tag, flow, Some(sdp));
         let news = if late_offer { AckNews::ConfirmedWithAnswer } else { AckNews::Confirmed };
         // Waiting for the ACK begins before anything is sent: a fast BYE finds a confirmed dialog.
         let unacked = Unacked { number, bytes: response.to_bytes(), flow, interval: T1, news };

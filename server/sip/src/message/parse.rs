@@ -45,17 +45,64 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, ParseError> {
     if bytes.len() > MAX_MESSAGE_BYTES {
         return Err(ParseError::TooLong);
     }
-    let mut lines = Lines { rest: bytes };
-    let (start_line, mut defect) = parse_start_line(lines.next_line().ok_or(ParseError::Truncated)?)?;
-    let headers = parse_headers(&mut lines, &mut defect)?;
-    let body = cut_body(&headers, lines.rest, &mut defect);
-    let message = match start_line {
-        StartLine::Request { method, uri } => Message::Request(Request { method, uri, headers, body }),
-        StartLine::Response { status, reason } => Message::Response(Response { status, reason, headers, body }),
-    };
-    Ok(Parsed { message, defect })
+    let (mut head, rest) = Head::parse(bytes)?;
+    let body = cut_body(&head, rest);
+    match body {
+        Ok(body) => Ok(head.into_message(body)),
+        Err(defect) => {
+            head.defect.get_or_insert(defect);
+            Ok(head.into_message(rest.to_vec()))
+        }
+    }
 }
 
+/// A message without its body: what a stream must have read to know how long the body is.
+#[derive(Debug)]
+pub struct Head {
+    start_line: StartLine,
+    headers: Headers,
+    defect: Option<Defect>,
+}
+
+impl Head {
+    /// Takes the part up to the empty line apart; gives what follows it, too.
+    pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
+        let mut lines = Lines { rest: bytes };
+        let (start_line, mut defect) = parse_start_line(lines.next_line().ok_or(ParseError::Truncated)?)?;
+        let headers = parse_headers(&mut lines, &mut defect)?;
+        Ok((Self { start_line, headers, defect }, lines.rest))
+    }
+
+    /// How long the body is said to be; `None` if nothing is said.
+    pub fn content_length(&self) -> Result<Option<usize>, Defect> {
+        let mut lengths = self.headers.all(HeaderId::ContentLength).map(|header| {
+            let text = header.text();
+            text.parse::<usize>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+        });
+        match lengths.next() {
+            None => Ok(None),
+            Some(Some(length)) if lengths.all(|other| other == Some(length)) => Ok(Some(length)),
+            Some(_) => Err(Defect::ContentLength),
+        }
+    }
+
+    /// Notes something wrong, unless something was wrong before.
+    pub(crate) fn blame(&mut self, defect: Defect) {
+        self.defect.get_or_insert(defect);
+    }
+
+    /// The whole message.
+    pub fn into_message(self, body: Vec<u8>) -> Parsed {
+        let Self { start_line, headers, defect } = self;
+        let message = match start_line {
+            StartLine::Request { method, uri } => Message::Request(Request { method, uri, headers, body }),
+            StartLine::Response { status, reason } => Message::Response(Response { status, reason, headers, body }),
+        };
+        Parsed { message, defect }
+    }
+}
+
+#[derive(Debug)]
 enum StartLine {
     Request { method: Method, uri: Vec<u8> },
     Response { status: u16, reason: Vec<u8> },
@@ -157,23 +204,10 @@ fn parse_header(line: &[u8]) -> Option<Header> {
 
 /// RFC 3261 §18.3: over UDP a missing Content-Length means the rest of the datagram, a small one cuts, a large one is
 /// an error.
-fn cut_body(headers: &Headers, rest: &[u8], defect: &mut Option<Defect>) -> Vec<u8> {
-    let mut lengths = headers.all(HeaderId::ContentLength).map(|header| {
-        let text = header.text();
-        text.parse::<usize>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
-    });
-    let Some(first) = lengths.next() else { return rest.to_vec() };
-    match first {
-        Some(length) if lengths.all(|other| other == Some(length)) => {
-            if length > rest.len() {
-                defect.get_or_insert(Defect::ShortBody);
-            }
-            rest.get(..length).unwrap_or(rest).to_vec()
-        }
-        Some(_) | None => {
-            defect.get_or_insert(Defect::ContentLength);
-            rest.to_vec()
-        }
+fn cut_body(head: &Head, rest: &[u8]) -> Result<Vec<u8>, Defect> {
+    match head.content_length()? {
+        None => Ok(rest.to_vec()),
+        Some(length) => rest.get(..length).map(<[u8]>::to_vec).ok_or(Defect::ShortBody),
     }
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::params::Params;
 use super::text;
+use crate::flow::Transport;
 
 /// The scheme of a URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +86,25 @@ impl SipUri {
         self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
+    /// The transport the URI asks for; `None` leaves the choice.
+    pub fn transport(&self) -> Option<Transport> {
+        let asked = self.params.value("transport").map(str::to_ascii_lowercase);
+        match (&self.scheme, asked.as_deref()) {
+            (Scheme::Sips, _) | (_, Some("tls")) => Some(Transport::Tls),
+            (_, Some("tcp")) => Some(Transport::Tcp),
+            (_, Some("udp")) => Some(Transport::Udp),
+            (_, Some(_) | None) => None,
+        }
+    }
+
     /// Where to send to if the host is an address; the port defaults to 5060 (RFC 3261 §19.1.2). Names are for a
     /// resolver.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self.scheme {
-            Scheme::Sip | Scheme::Sips => Some(SocketAddr::new(self.ip()?, self.port.unwrap_or(5060))),
+            Scheme::Sip | Scheme::Sips => {
+                let port = self.port.unwrap_or(self.transport().unwrap_or(Transport::Udp).default_port());
+                Some(SocketAddr::new(self.ip()?, port))
+            }
             Scheme::Tel | Scheme::Other(_) => None,
         }
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::params::Params;
 use super::uri::split_host_port;
 use super::{HeaderId, Headers, text};
+use crate::flow::{Flow, Transport};
 
 /// One Via value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +52,15 @@ impl Via {
         format!("{}:{}", self.host.to_ascii_lowercase(), self.port.unwrap_or(5060))
     }
 
-    /// Where responses go over UDP: to the source address, and to its port if the sender asked for that with `rport`.
+    /// Where responses go: to the source address, over UDP to its port if the sender asked for that with `rport`. Of a
+    /// connection it is where the response goes when that is gone (RFC 3261 §18.2.2).
     ///
     /// `maddr` is not obeyed: it would let a stranger aim our responses at anybody.
-    pub fn reply_address(&self, source: SocketAddr) -> SocketAddr {
-        if self.params.contains("rport") {
-            return source;
+    pub(crate) fn reply_address(&self, flow: Flow) -> SocketAddr {
+        if flow.transport == Transport::Udp && self.params.contains("rport") {
+            return flow.remote;
         }
-        SocketAddr::new(source.ip(), self.port.unwrap_or(5060))
+        SocketAddr::new(flow.remote.ip(), self.port.unwrap_or(flow.transport.default_port()))
     }
 }
 

@@ -44,6 +44,11 @@ impl Client {
         ResponseGoes::ToUser
     }
 
+    /// Whether a final response is still awaited.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.state, State::Completed)
+    }
+
     pub(crate) fn fire(&mut self, timer: Timer, actions: &mut Vec<Action>) {
         match timer {
             Timer::E => {

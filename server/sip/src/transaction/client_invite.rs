@@ -68,6 +68,11 @@ impl ClientInvite {
         }
     }
 
+    /// Whether a final response is still awaited.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Calling { .. } | State::Proceeding)
+    }
+
     pub(crate) fn fire(&mut self, timer: Timer, actions: &mut Vec<Action>) {
         match timer {
             Timer::A => {

@@ -118,7 +118,9 @@ fn caller_app(net: &mut Network, caller: SocketAddr, event: &Event, outcome: &mu
         | Event::Redirected { .. }
         | Event::Refer(_)
         | Event::ReferProgress { .. }
-        | Event::TrunkState { .. } => {}
+        | Event::TrunkState { .. }
+        | Event::Registered { .. }
+        | Event::Unregistered { .. } => {}
     }
 }
 
@@ -155,6 +157,8 @@ fn callee_app(net: &mut Network, callee: SocketAddr, event: &Event, incoming: &m
         | Event::Refer(_)
         | Event::ReferProgress { .. }
         | Event::TrunkState { .. }
+        | Event::Registered { .. }
+        | Event::Unregistered { .. }
         | Event::Failed { .. } => {}
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Limits, Output, Stats};
+use cordboard_sip::{Command, Endpoint, EndpointConfig, Event, Input, Limits, Output, Stats, Target};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -60,7 +60,8 @@ impl Network {
 
     pub(crate) fn endpoint_with(&mut self, address: &str, seed: u64, limits: Limits) -> SocketAddr {
         let local: SocketAddr = address.parse().unwrap();
-        let config = EndpointConfig { local, user_agent: "test".to_owned(), limits };
+        let (realm, user_agent) = ("test".to_owned(), "test".to_owned());
+        let config = EndpointConfig { local: local.into(), realm, user_agent, limits };
         self.endpoints.insert(local, Endpoint::new(config, seed));
         local
     }
@@ -151,7 +152,8 @@ impl Network {
         self.at(address).handle_input(now, input);
         loop {
             match self.at(address).poll_output() {
-                Output::Transmit { to, bytes } => self.transmit(address, to, bytes),
+                Output::Transmit { to: Target::Udp(to), bytes } => self.transmit(address, to, bytes),
+                other @ (Output::Transmit { .. } | Output::Close { .. }) => panic!("{other:?} over UDP"),
                 Output::Event(event) => {
                     // The headers of a call are in the trace as bytes already, and long to print.
                     let told = match &event {

@@ -420,7 +420,7 @@ fn a_drained_endpoint_refuses_new_calls_and_keeps_the_running() {
 #[test]
 fn a_full_table_refuses_new_calls() {
     let mut stage = Stage::new();
-    let limits = Limits { dialogs: 2, server_transactions: 100, retry_after: 3 };
+    let limits = Limits { dialogs: 2, server_transactions: 100, retry_after: 3, ..Limits::default() };
     stage.us = stage.net.endpoint_with("192.0.2.1:5060", 1, limits);
     stage.incoming(&Call::new(&stage, "one"));
     stage.incoming(&Call::new(&stage, "two"));

@@ -116,6 +116,7 @@ impl Floor {
         self.feed(Input::Sip(SipEvent::Incoming(Box::new(IncomingCall {
             dialog: DialogId::outgoing(1_000 + self.dialogs),
             source: source.parse().unwrap(),
+            origin: cordboard_sip::Origin::Unknown,
             request_uri: to.clone(),
             from: NameAddr::new(Some("Caller"), SipUri::new(Some(&self.caller), local)),
             to: NameAddr::new(None, to),

@@ -4,13 +4,15 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::{DialogId, TrunkId};
+use crate::flow::Target;
 use crate::message::{Headers, NameAddr, Params, SipUri};
+use crate::origin::Origin;
 
 /// Where an INVITE of ours goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// One address, by UDP.
-    Address(SocketAddr),
+    /// One address by one transport, or an open connection.
+    Target(Target),
     /// An outbound trunk of [`Command::SetOutboundTrunks`](super::Command::SetOutboundTrunks): its targets are tried in
     /// order, the ones known to be down are left out. A 503 moves on at once, silence after
     /// [`OutboundTrunk::try_for`](super::OutboundTrunk::try_for).
@@ -22,7 +24,13 @@ pub enum Destination {
 
 impl From<SocketAddr> for Destination {
     fn from(address: SocketAddr) -> Self {
-        Self::Address(address)
+        Self::Target(address.into())
+    }
+}
+
+impl From<Target> for Destination {
+    fn from(target: Target) -> Self {
+        Self::Target(target)
     }
 }
 
@@ -149,6 +157,8 @@ pub struct IncomingCall {
     pub dialog: DialogId,
     /// The address the INVITE came from.
     pub source: SocketAddr,
+    /// Who sent it, as far as it was proven.
+    pub origin: Origin,
     /// Who is called.
     pub request_uri: SipUri,
     /// Who calls, as they say.

@@ -1,0 +1,152 @@
+//! Cuts a byte stream into SIP messages (RFC 3261 §18.3), within hard limits.
+//!
+//! It reads the head of a message with the parser itself, so that the two can never disagree about where a message
+//! ends: that disagreement is what smuggling is made of.
+
+use crate::message::{Defect, Head, MAX_MESSAGE_BYTES, Parsed};
+
+/// The longest head, in bytes. The parser refuses longer lines and more header fields long before.
+pub const MAX_HEAD_BYTES: usize = 32 * 1024;
+
+/// What a stream holds next.
+#[derive(Debug)]
+pub enum Frame {
+    /// A message.
+    Message(Box<Parsed>),
+    /// CRLF CRLF between messages: the far side asks whether we are there (RFC 5626 §3.5.1).
+    Ping,
+    /// A last message, to be answered if it can be; where the next one would begin is unknown.
+    Last(Box<Parsed>),
+}
+
+/// The stream is no SIP stream, or none that could be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FramingError {
+    /// A start line that is none.
+    #[error("no sip start line")]
+    StartLine,
+    /// More than [`MAX_HEAD_BYTES`] without an empty line.
+    #[error("message head too long")]
+    HeadTooLong,
+}
+
+/// The reading side of one connection.
+#[derive(Debug, Default)]
+pub struct Framer {
+    buffer: Vec<u8>,
+    /// How far line ends have been looked for.
+    scanned: usize,
+    /// Where the line begins that is looked at.
+    line_start: usize,
+    /// The head that has been read, and the length of its body.
+    head: Option<(Head, usize)>,
+    ended: bool,
+}
+
+impl Framer {
+    /// Takes the next bytes. Call [`Self::next`] until it gives `None` before the next ones.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if !self.ended {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// Whether a message has begun and not ended.
+    pub fn is_midway(&self) -> bool {
+        self.head.is_some() || !b"\r\n\r".starts_with(&self.buffer)
+    }
+
+    /// The next frame, if it is complete.
+    #[expect(clippy::should_implement_trait, reason = "a None here is not the end: more bytes may follow")]
+    pub fn next(&mut self) -> Option<Result<Frame, FramingError>> {
+        if self.ended {
+            return None;
+        }
+        if self.head.is_none() {
+            if self.skip_line_ends() {
+                return Some(Ok(Frame::Ping));
+            }
+            match self.read_head() {
+                Ok(Some(frame)) => return Some(Ok(frame)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.end();
+                    return Some(Err(error));
+                }
+            }
+        }
+        let (head, length) = self.head.take_if(|(_, length)| self.buffer.len() >= *length)?;
+        let rest = self.buffer.split_off(length);
+        let body = std::mem::replace(&mut self.buffer, rest);
+        self.rewind();
+        Some(Ok(Frame::Message(Box::new(head.into_message(body)))))
+    }
+
+    /// Takes line ends from the front; says whether they were a ping.
+    fn skip_line_ends(&mut self) -> bool {
+        if self.buffer.starts_with(b"\r\n\r\n") {
+            self.buffer.drain(..4);
+            self.rewind();
+            return true;
+        }
+        // A prefix of a ping waits for the rest of it.
+        if !b"\r\n\r".starts_with(&self.buffer) {
+            let line_ends = self.buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            if line_ends > 0 {
+                self.buffer.drain(..line_ends);
+                self.rewind();
+            }
+        }
+        false
+    }
+
+    fn read_head(&mut self) -> Result<Option<Frame>, FramingError> {
+        let Some(end) = self.find_head_end() else {
+            return if self.buffer.len() > MAX_HEAD_BYTES { Err(FramingError::HeadTooLong) } else { Ok(None) };
+        };
+        if end > MAX_HEAD_BYTES {
+            return Err(FramingError::HeadTooLong);
+        }
+        let rest = self.buffer.split_off(end);
+        let bytes = std::mem::replace(&mut self.buffer, rest);
+        self.rewind();
+        let (mut head, _) = Head::parse(&bytes).map_err(|_| FramingError::StartLine)?;
+        let defect = match head.content_length() {
+            Ok(Some(length)) if length <= MAX_MESSAGE_BYTES => {
+                self.head = Some((head, length));
+                return Ok(None);
+            }
+            // RFC 3261 §18.3: on a stream "the Content-Length header field MUST be used"; without it nobody knows where
+            // the next message begins.
+            Ok(None) => Defect::Missing("Content-Length"),
+            Ok(Some(_)) | Err(_) => Defect::ContentLength,
+        };
+        head.blame(defect);
+        self.end();
+        Ok(Some(Frame::Last(Box::new(head.into_message(Vec::new())))))
+    }
+
+    /// The length of the head, its empty line included. Each byte is looked at once, however it dribbles in.
+    fn find_head_end(&mut self) -> Option<usize> {
+        while let Some(length) = self.buffer.get(self.scanned..)?.iter().position(|&byte| byte == b'\n') {
+            self.scanned += length + 1;
+            let line = self.buffer.get(self.line_start..self.scanned)?;
+            self.line_start = self.scanned;
+            if matches!(line, b"\n" | b"\r\n") {
+                return Some(self.scanned);
+            }
+        }
+        self.scanned = self.buffer.len();
+        None
+    }
+
+    fn rewind(&mut self) {
+        self.scanned = 0;
+        self.line_start = 0;
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.buffer = Vec::new();
+    }
+}
