@@ -14,7 +14,7 @@ pub struct PlayId(pub u64);
 /// What a media core can be told to do.
 ///
 /// A command for a leg that is not (or no longer) known does nothing, since commands cross with the end of a leg;
-/// only [`Command::Record`] answers, with a recording of length zero.
+/// only [`Command::Record`] and [`Command::RecordCall`] answer, with a recording of length zero.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// A phone leg whose socket the shell has opened. Without parameters it neither sends nor accepts anything yet,
@@ -85,6 +85,54 @@ pub enum Command {
         /// Ends after this many milliseconds of silence in a row, if given.
         silence_ms: Option<u32>,
     },
+    /// Plays a clip on top of what a leg hears, whatever that is and however it changes: an announcement during a call.
+    /// [`Event::PlayFinished`](crate::Event::PlayFinished) follows at its end. Both sides hear it when it is played to both
+    /// legs. One at a time: another one takes its place, and the first is then not told to have ended.
+    PlayOver {
+        /// Who hears it.
+        leg: LegId,
+        /// The samples.
+        clip: Arc<Clip>,
+        /// The name its end is told by.
+        play: PlayId,
+    },
+    /// Ends what [`Self::PlayOver`] plays, without telling of its end.
+    StopPlayOver {
+        /// Who heard it.
+        leg: LegId,
+    },
+    /// Records a call in two channels on one time line: what each side sends, silence where nothing comes, without gaps.
+    /// It goes on while a side is missing, and ends by [`Self::StopRecord`], by its length, or with the last of its legs.
+    RecordCall {
+        /// The new recording.
+        recording: RecordingId,
+        /// The caller.
+        left: Option<LegId>,
+        /// Our side.
+        right: Option<LegId>,
+        /// Ends after this many milliseconds, those of pauses not counted.
+        max_ms: u32,
+    },
+    /// Puts another leg, or none, in the place of one side of a [`Self::RecordCall`]: after a transfer.
+    RecordSide {
+        /// The recording.
+        recording: RecordingId,
+        /// Which side.
+        side: Side,
+        /// Who is recorded there from now on.
+        leg: Option<LegId>,
+    },
+    /// Keeps nothing of what is said from now on, until [`Self::ResumeRecord`]; the time of the pause is not in the
+    /// recording. Answered by [`Event::RecordPaused`](crate::Event::RecordPaused), once.
+    PauseRecord {
+        /// The recording.
+        recording: RecordingId,
+    },
+    /// Goes on with a paused recording. Answered by [`Event::RecordResumed`](crate::Event::RecordResumed), once.
+    ResumeRecord {
+        /// The recording.
+        recording: RecordingId,
+    },
     /// Ends a recording; [`Event::RecordFinished`](crate::Event::RecordFinished) follows.
     StopRecord {
         /// The recording to end.
@@ -108,9 +156,15 @@ impl Command {
             | Self::Hear { leg, .. }
             | Self::Gate { leg, .. }
             | Self::SendDigits { leg, .. }
+            | Self::PlayOver { leg, .. }
+            | Self::StopPlayOver { leg }
             | Self::Record { leg, .. }
             | Self::Remove { leg } => Some(*leg),
-            Self::StopRecord { .. } => None,
+            Self::RecordCall { .. }
+            | Self::RecordSide { .. }
+            | Self::PauseRecord { .. }
+            | Self::ResumeRecord { .. }
+            | Self::StopRecord { .. } => None,
         }
     }
 }
@@ -122,6 +176,9 @@ pub enum Source {
     Silence,
     /// What another leg sends; silence while that sends nothing.
     Leg(LegId),
+    /// What several legs send, mixed: a conversation of three, a supervisor who listens to both sides.
+    /// What is heard of each is what [`Source::Leg`] would give; the leg itself is left out when it is among them.
+    Mix(Vec<LegId>),
     /// A clip once, then silence and [`Event::PlayFinished`](crate::Event::PlayFinished). It begins when the leg can be sent to.
     Clip {
         /// The samples.
@@ -136,7 +193,16 @@ pub enum Source {
     },
 }
 
-/// Where and how a phone leg wants its audio, from its SDP.
+/// A side of a recorded call, and its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The caller: the first channel.
+    Left,
+    /// Our side: the second channel.
+    Right,
+}
+
+/// Where and how a phone leg wants its audio, from its SDP. Made by [`RtpParams::new`], refined field by field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpParams {
     /// Address of its `c=` and `m=` lines. Used until packets from elsewhere prove a NAT between.
@@ -145,6 +211,41 @@ pub struct RtpParams {
     pub codec: Codec,
     /// The RTP payload type of that codec, both ways.
     pub payload_type: u8,
-    /// The RTP payload type of `telephone-event/8000`, if negotiated.
+    /// The RTP payload type of `telephone-event` at the clock rate of the codec, if negotiated.
     pub dtmf: Option<u8>,
+    /// Which ways audio flows, as we see it.
+    pub flow: Flow,
+}
+
+impl RtpParams {
+    /// Audio both ways, no telephone events.
+    pub fn new(remote: SocketAddr, codec: Codec, payload_type: u8) -> Self {
+        Self { remote, codec, payload_type, dtmf: None, flow: Flow::Both }
+    }
+}
+
+/// Which ways the audio of a phone leg flows, as agreed in SDP (RFC 3264 §5.1), seen from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flow {
+    /// `sendrecv`.
+    #[default]
+    Both,
+    /// The far side does not send: its absence is no fault. `sendonly` of ours: we hold, or the far side is muted.
+    Send,
+    /// The far side does not listen: nothing is sent. `recvonly` of ours: we are held without music.
+    Receive,
+    /// Neither: held both ways.
+    Neither,
+}
+
+impl Flow {
+    /// Whether we send.
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::Both | Self::Send)
+    }
+
+    /// Whether packets are to be expected.
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::Both | Self::Receive)
+    }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod peers;
+mod records;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -11,9 +12,9 @@ use cordboard_shared::id::{LegId, RecordingId};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use crate::decode::Block;
 use crate::demux::Demux;
-use crate::event::RecordEnd;
-use crate::leg::{Content, Heard, Leg, Line, Packet};
+use crate::leg::{Heard, Leg, Line, Packet};
 use crate::packet::RtpPacket;
 use crate::peer::{PeerFactory, PeerOutput};
 use crate::recorder::Recorder;
@@ -102,6 +103,8 @@ pub struct MediaCore {
     timers: Timers<Wake>,
     /// Packets that arrived and were not yet passed on.
     heard: VecDeque<Heard>,
+    /// Room for the samples of a packet.
+    blocks: Vec<Block>,
     peer_outputs: Vec<PeerOutput>,
     outputs: VecDeque<Output>,
 }
@@ -119,6 +122,7 @@ impl MediaCore {
             taps: BTreeMap::new(),
             timers: Timers::new(),
             heard: VecDeque::new(),
+            blocks: Vec::new(),
             peer_outputs: Vec::new(),
             outputs: VecDeque::new(),
         })
@@ -194,22 +198,44 @@ impl MediaCore {
         if let Some(digit) = digit {
             self.outputs.push_back(Output::Event(Event::Digit { leg: heard.leg, digit }));
         }
-        if let Content::Audio(codec, payload) = &heard.content {
-            for recording in self.taps.get(&heard.leg).into_iter().flatten() {
-                if let Some(recorder) = self.recorders.get_mut(recording) {
-                    recorder.push(now, heard.position.epoch, heard.timestamp, codec.decode_all(payload));
-                }
-            }
-        }
+        self.pass_samples(now, heard);
         let listeners: Vec<LegId> = self.listeners.get(&heard.leg).into_iter().flatten().copied().collect();
         for listener in listeners {
             let Some(leg) = self.legs.get_mut(&listener) else { continue };
-            let packet = leg.forward(now, heard);
+            let packet = leg.forward(now, heard, digit);
             self.timers.set(Wake::Frame(listener), leg.next_frame());
             if let Some(packet) = packet {
                 self.send(now, listener, &packet);
             }
         }
+    }
+
+    /// What a leg sent goes as samples to those who need samples: recorders and mixers.
+    fn pass_samples(&mut self, now: Instant, heard: &Heard) {
+        let recorded = self.taps.contains_key(&heard.leg);
+        let mixed = |listener: &LegId| self.legs.get(listener).is_some_and(Leg::mixes);
+        let wanted = recorded || self.listeners.get(&heard.leg).is_some_and(|listeners| listeners.iter().any(mixed));
+        let Some(leg) = self.legs.get_mut(&heard.leg) else { return };
+        if !wanted {
+            leg.stop_decoding();
+            return;
+        }
+        let mut blocks = std::mem::take(&mut self.blocks);
+        leg.decode(heard, &mut blocks);
+        for recording in self.taps.get(&heard.leg).into_iter().flatten() {
+            if let Some(recorder) = self.recorders.get_mut(recording) {
+                for block in &blocks {
+                    recorder.push(now, heard.leg, block.epoch, block.timestamp, &block.samples);
+                }
+            }
+        }
+        for listener in self.listeners.get(&heard.leg).into_iter().flatten() {
+            if let Some(leg) = self.legs.get_mut(listener).filter(|leg| leg.mixes()) {
+                leg.mix_in(heard.leg, &blocks);
+            }
+        }
+        blocks.clear();
+        self.blocks = blocks;
     }
 
     fn make_frame(&mut self, now: Instant, leg: LegId) {
@@ -219,7 +245,7 @@ impl MediaCore {
         if let Some(packet) = frame.packet {
             self.send(now, leg, &packet);
         }
-        if let Some(play) = frame.finished {
+        for play in frame.finished {
             self.outputs.push_back(Output::Event(Event::PlayFinished { leg, play }));
         }
     }
@@ -245,36 +271,6 @@ impl MediaCore {
             }
             Line::Peer(_) => self.with_peer(now, leg, |peer, out| peer.send(now, packet, out)),
         }
-    }
-
-    fn give_recorded(&mut self, now: Instant, recording: RecordingId) {
-        let Some(recorder) = self.recorders.get_mut(&recording) else { return };
-        let piece = recorder.give(now);
-        if !piece.samples.is_empty() {
-            self.outputs.push_back(Output::Event(Event::RecordedFrames { recording, samples: piece.samples }));
-        }
-        match piece.end {
-            Some(why) => self.end_recording(now, recording, why),
-            None => self.timers.set(Wake::Recorder(recording), Some(recorder.deadline())),
-        }
-    }
-
-    fn end_recording(&mut self, now: Instant, recording: RecordingId, why: RecordEnd) {
-        let Some(mut recorder) = self.recorders.remove(&recording) else { return };
-        self.timers.set(Wake::Recorder(recording), None);
-        if let Some(taps) = self.taps.get_mut(&recorder.leg) {
-            taps.remove(&recording);
-            if taps.is_empty() {
-                self.taps.remove(&recorder.leg);
-            }
-        }
-        if matches!(why, RecordEnd::Stopped | RecordEnd::LegGone) {
-            let samples = recorder.finish(now);
-            if !samples.is_empty() {
-                self.outputs.push_back(Output::Event(Event::RecordedFrames { recording, samples }));
-            }
-        }
-        self.outputs.push_back(Output::Event(Event::RecordFinished { recording, ms: recorder.ms(), why }));
     }
 
     fn tell_stats(&mut self, leg: LegId) {

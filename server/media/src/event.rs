@@ -49,12 +49,28 @@ pub enum Event {
         /// The name given with the clip.
         play: PlayId,
     },
-    /// The next samples of a recording, 8 kHz mono, in order and without gaps.
+    /// The next samples of a recording, 8 kHz, in order and without gaps.
     RecordedFrames {
         /// The recording they belong to.
         recording: RecordingId,
-        /// The samples.
+        /// One for [`Command::Record`](crate::Command::Record), two for [`Command::RecordCall`](crate::Command::RecordCall).
+        channels: u8,
+        /// The samples; those of two channels take turns, the left one first.
         samples: Vec<i16>,
+    },
+    /// A recording keeps nothing from here on.
+    RecordPaused {
+        /// The recording.
+        recording: RecordingId,
+        /// Its length so far in milliseconds.
+        ms: u32,
+    },
+    /// A paused recording goes on.
+    RecordResumed {
+        /// The recording.
+        recording: RecordingId,
+        /// Its length so far in milliseconds: where the pause left its seam.
+        ms: u32,
     },
     /// A recording ended; all its samples were given out before.
     RecordFinished {
@@ -70,6 +86,25 @@ pub enum Event {
         /// Who sent it.
         leg: LegId,
     },
+    /// A phone leg that ought to send has sent nothing at all for [`CoreConfig::media_timeout`](crate::CoreConfig). Never
+    /// said of a leg on hold, nor before the leg was told what to hear.
+    MediaLost {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Packets of a leg that was lost arrive again.
+    MediaBack {
+        /// The leg.
+        leg: LegId,
+    },
+    /// How the audio of a leg is, when that changes. Judged while somebody listens to the leg and its gate is open; what is
+    /// wrong is known within two seconds.
+    Audio {
+        /// The leg the trouble is with.
+        leg: LegId,
+        /// How it is.
+        verdict: AudioVerdict,
+    },
     /// Counters of a leg, every five seconds and when it is removed.
     Stats {
         /// The leg.
@@ -77,6 +112,21 @@ pub enum Event {
         /// Its counters since it was made.
         stats: AudioStats,
     },
+}
+
+/// How the audio that comes from a leg is. Packets are judged first, their sound second: silence is legal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AudioVerdict {
+    /// Nothing is wrong, or no more.
+    Fine,
+    /// The browser sends packets, but for two seconds not the faintest noise: a muted or wrong microphone.
+    MicrophoneSilent,
+    /// No packets from the browser for two seconds.
+    NothingFromBrowser,
+    /// No packets from the phone for two seconds, though it is not on hold.
+    NothingFromCarrier,
+    /// Too many packets are missing or late, either way.
+    NetworkPoor,
 }
 
 /// What ended a recording.
@@ -88,7 +138,7 @@ pub enum RecordEnd {
     Silence,
     /// It was stopped by command.
     Stopped,
-    /// Its leg is gone.
+    /// Its leg is gone, or the last of its legs.
     LegGone,
 }
 

@@ -1,21 +1,23 @@
 //! One leg: what it sends, what it hears, and the frames made for it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cordboard_shared::id::LegId;
 
+use crate::decode::{Block, Decoder};
 use crate::dtmf::{DigitDetector, DigitFrame, DigitSender, DtmfEvent};
 use crate::event::AudioStats;
+use crate::jitter::JitterBuffer;
 use crate::packet::RtpPacket;
 use crate::peer::Peer;
 use crate::receive::Receiver;
 use crate::source_lock::SourceLock;
 use crate::stream::{OutStream, Slot};
 use crate::tone::dtmf_tone;
-use crate::{Clip, Codec, FRAME_SAMPLES, PlayId, RtpParams, SAMPLE_RATE, Source};
+use crate::{Clip, Codec, FRAME_SAMPLES, Flow, PlayId, RtpParams, SAMPLE_RATE, Source};
 
 /// One frame of what is made here.
 pub(crate) const FRAME: Duration = Duration::from_millis(20);
@@ -45,6 +47,7 @@ pub(crate) struct RtpLine {
     pub(crate) ssrc: u32,
     /// What was negotiated and whom we listen to; nothing before the answer.
     pub(crate) agreed: Option<(Format, SourceLock)>,
+    pub(crate) flow: Flow,
 }
 
 /// The payload types of one leg.
@@ -83,7 +86,15 @@ pub(crate) struct Packet {
 #[derive(Debug, Default)]
 pub(crate) struct Frame {
     pub(crate) packet: Option<Packet>,
-    pub(crate) finished: Option<PlayId>,
+    pub(crate) finished: Vec<PlayId>,
+}
+
+/// A clip that is played on top.
+#[derive(Debug)]
+struct Over {
+    clip: Arc<Clip>,
+    play: PlayId,
+    played: usize,
 }
 
 #[derive(Debug)]
@@ -100,6 +111,11 @@ pub(crate) struct Leg {
     source: Option<Source>,
     /// Samples of the clip that were sent.
     played: usize,
+    over: Option<Over>,
+    /// What waits of those who are mixed for this leg.
+    mixed: BTreeMap<LegId, JitterBuffer>,
+    /// Makes samples of what this leg sends, while somebody wants samples.
+    decoder: Option<Box<Decoder>>,
     digits: DigitSender,
     /// Keys on their way as sound.
     tones: VecDeque<i16>,
@@ -123,6 +139,9 @@ impl Leg {
             detector_epoch: 0,
             source: None,
             played: 0,
+            over: None,
+            mixed: BTreeMap::new(),
+            decoder: None,
             digits: DigitSender::default(),
             tones: VecDeque::new(),
             out,
@@ -140,6 +159,7 @@ impl Leg {
     pub(crate) fn set_rtp(&mut self, params: RtpParams) {
         let Line::Rtp(line) = &mut self.line else { return };
         let format = Format { audio: vec![(params.codec, params.payload_type)], dtmf: params.dtmf };
+        line.flow = params.flow;
         match &mut line.agreed {
             Some((agreed, lock)) => {
                 *agreed = format;
@@ -149,19 +169,72 @@ impl Leg {
         }
     }
 
-    /// The leg this one listens to, if it listens to one.
-    pub(crate) fn listens_to(&self) -> Option<LegId> {
-        match self.source {
-            Some(Source::Leg(leg)) => Some(leg),
-            Some(Source::Silence | Source::Clip { .. } | Source::Loop { .. }) | None => None,
+    /// The legs this one listens to.
+    pub(crate) fn listens_to(&self) -> &[LegId] {
+        match &self.source {
+            Some(Source::Leg(leg)) => std::slice::from_ref(leg),
+            Some(Source::Mix(legs)) => legs,
+            Some(Source::Silence | Source::Clip { .. } | Source::Loop { .. }) | None => &[],
         }
     }
 
-    pub(crate) fn hear(&mut self, now: Instant, source: Source) {
+    /// Whether what other legs send is mixed for this one, instead of being passed on packet by packet.
+    pub(crate) fn mixes(&self) -> bool {
+        match self.source {
+            Some(Source::Mix(_)) => true,
+            Some(Source::Leg(_)) => self.over.is_some(),
+            Some(Source::Silence | Source::Clip { .. } | Source::Loop { .. }) | None => false,
+        }
+    }
+
+    pub(crate) fn hear(&mut self, now: Instant, mut source: Source) {
+        if let Source::Mix(legs) = &mut source {
+            legs.retain(|leg| *leg != self.id);
+        }
         self.source = Some(source);
         self.played = 0;
+        let Self { mixed, source, .. } = self;
+        mixed.retain(|leg, _| matches!(source, Some(Source::Mix(legs)) if legs.contains(leg)));
         self.out.interrupt();
         self.start_frames(now);
+    }
+
+    /// Plays a clip on top of what is heard.
+    pub(crate) fn play_over(&mut self, now: Instant, over: Option<(Arc<Clip>, PlayId)>) {
+        let before = self.mixes();
+        self.over = over.map(|(clip, play)| Over { clip, play, played: 0 });
+        if self.source.is_none() {
+            self.source = Some(Source::Silence);
+        }
+        if before != self.mixes() {
+            self.mixed.clear();
+            self.out.interrupt();
+            self.start_frames(now);
+        } else if self.next_frame.is_none() {
+            self.start_frames(now);
+        }
+    }
+
+    /// Samples of another leg that are mixed for this one.
+    pub(crate) fn mix_in(&mut self, from: LegId, blocks: &[Block]) {
+        let buffer = self.mixed.entry(from).or_default();
+        for block in blocks {
+            buffer.push(block);
+        }
+    }
+
+    /// What this leg sent, as samples; nothing before the packets are in order.
+    pub(crate) fn decode(&mut self, heard: &Heard, out: &mut Vec<Block>) {
+        let decoder = self.decoder.get_or_insert_default();
+        match &heard.content {
+            Content::Audio(codec, payload) => decoder.audio(heard.position, heard.timestamp, *codec, payload, out),
+            Content::Dtmf(_) => decoder.other(heard.position, heard.timestamp, out),
+        }
+    }
+
+    /// Nobody wants samples of this leg any more.
+    pub(crate) fn stop_decoding(&mut self) {
+        self.decoder = None;
     }
 
     /// Begins to make frames if something is to be heard, can be sent and is not yet.
@@ -172,7 +245,7 @@ impl Leg {
         }
         self.next_frame = if self.is_dialing() {
             Some(self.after_last(now))
-        } else if self.listens_to().is_some() {
+        } else if matches!(self.source, Some(Source::Leg(_))) && !self.mixes() {
             Some(now + PATIENCE)
         } else {
             self.source.is_some().then(|| self.after_last(now))
@@ -190,7 +263,11 @@ impl Leg {
     }
 
     /// Whom this leg listens to fell silent, by its gate or its end: silence follows at once instead of after a while.
-    pub(crate) fn source_stopped(&mut self, now: Instant) {
+    pub(crate) fn source_stopped(&mut self, now: Instant, source: LegId) {
+        self.mixed.remove(&source);
+        if self.mixes() {
+            return;
+        }
         self.out.interrupt();
         if self.next_frame.is_some() {
             self.next_frame = Some(self.after_last(now));
@@ -220,7 +297,9 @@ impl Leg {
 
     pub(crate) fn can_send(&self) -> bool {
         match &self.line {
-            Line::Rtp(line) => line.agreed.as_ref().is_some_and(|(_, lock)| lock.destination().is_some()),
+            Line::Rtp(line) => {
+                line.flow.sends() && line.agreed.as_ref().is_some_and(|(_, lock)| lock.destination().is_some())
+            }
             Line::Peer(peer) => peer.can_send(),
         }
     }
@@ -277,17 +356,23 @@ impl Leg {
         self.detector.accept(heard.timestamp, event)
     }
 
-    /// What of another leg's packet is sent to this one.
-    pub(crate) fn forward(&mut self, now: Instant, heard: &Heard) -> Option<Packet> {
-        if !self.can_send() || self.is_dialing() {
+    /// What of another leg's packet is sent to this one, and the key it tells of for the first time.
+    pub(crate) fn forward(&mut self, now: Instant, heard: &Heard, digit: Option<char>) -> Option<Packet> {
+        if !self.can_send() {
             return None;
         }
-        let encoded = self.format().and_then(|format| format.encode(&heard.content));
-        let Some((payload_type, payload)) = encoded else {
-            // A key press this leg cannot be told: a gap in its numbers would look like loss.
-            self.out.interrupt();
+        let told = !self.mixes() && self.format().is_some_and(|format| format.dtmf.is_some());
+        if matches!(heard.content, Content::Dtmf(_)) && !told {
+            // The events cannot be passed on among mixed sound, nor to one who knows none: the key is pressed anew.
+            if let Some(digit) = digit {
+                self.send_digits(now, digit.encode_utf8(&mut [0; 4]));
+            }
             return None;
-        };
+        }
+        if self.mixes() || self.is_dialing() {
+            return None;
+        }
+        let (payload_type, payload) = self.format().and_then(|format| format.encode(&heard.content))?;
         let samples = match &heard.content {
             Content::Audio(_, payload) => u32::try_from(payload.len()).unwrap_or(0),
             Content::Dtmf(_) => FRAME_TIME,
@@ -311,11 +396,13 @@ impl Leg {
         }
         self.next_frame = Some(if late { now + FRAME } else { due + FRAME });
         if !self.digits.is_idle() {
-            return Frame { packet: self.digit_frame(now), finished: None };
+            return Frame { packet: self.digit_frame(now), finished: Vec::new() };
         }
         let Some(format) = self.format() else { return Frame::default() };
         let Some((codec, payload_type)) = format.audio.first().copied() else { return Frame::default() };
-        let (samples, finished) = self.next_samples();
+        let mut finished = Vec::new();
+        let dialed = !self.tones.is_empty();
+        let samples = self.next_samples(&mut finished);
         if samples.is_none() && self.source.is_none() {
             // The last key was sent, and nobody has said what to hear.
             self.next_frame = None;
@@ -326,36 +413,64 @@ impl Leg {
             |samples| samples.iter().map(|sample| codec.encode(*sample)).collect(),
         );
         let slot = self.out.own(now, FRAME_TIME);
+        let over = !finished.is_empty() || dialed && self.tones.is_empty();
+        if over && matches!(self.source, Some(Source::Leg(_))) && !self.mixes() {
+            // Nothing is heard instead of the other leg or over it any more: its packets are passed on again.
+            self.mixed.clear();
+            self.out.interrupt();
+            self.start_frames(now);
+        }
         Frame { packet: Some(Packet { slot, payload_type, payload }), finished }
     }
 
-    /// The samples of the next frame (`None`: silence) and the play that ended before it.
-    fn next_samples(&mut self) -> (Option<Box<[i16; FRAME_SAMPLES]>>, Option<PlayId>) {
-        let mut frame = Box::new([0; FRAME_SAMPLES]);
+    /// The samples of the next frame (`None`: silence), and the plays that ended before it.
+    fn next_samples(&mut self, finished: &mut Vec<PlayId>) -> Option<[i16; FRAME_SAMPLES]> {
+        let mut frame = [0; FRAME_SAMPLES];
         if !self.tones.is_empty() {
             for (sample, tone) in frame.iter_mut().zip(self.tones.drain(..FRAME_SAMPLES.min(self.tones.len()))) {
                 *sample = tone;
             }
-            return (Some(frame), None);
+            return Some(frame);
         }
+        let mut sounds = self.source_samples(&mut frame, finished);
+        if let Some(over) = &mut self.over {
+            let rest = over.clip.samples().get(over.played..).unwrap_or_default();
+            for (sample, more) in frame.iter_mut().zip(rest) {
+                *sample = sample.saturating_add(*more);
+            }
+            over.played += FRAME_SAMPLES;
+            sounds = true;
+            if over.played >= over.clip.samples().len() {
+                finished.push(over.play);
+                self.over = None;
+            }
+        }
+        sounds.then_some(frame)
+    }
+
+    /// What the source gives to a frame. `false`: silence.
+    fn source_samples(&mut self, frame: &mut [i16; FRAME_SAMPLES], finished: &mut Vec<PlayId>) -> bool {
+        let mixes = self.mixes();
         match &self.source {
             Some(Source::Clip { clip, play }) => {
                 let rest = clip.samples().get(self.played..).unwrap_or_default();
                 if rest.is_empty() {
-                    let play = *play;
+                    finished.push(*play);
                     self.source = Some(Source::Silence);
-                    return (None, Some(play));
+                    return false;
                 }
                 let count = rest.len().min(FRAME_SAMPLES);
                 frame[..count].copy_from_slice(&rest[..count]);
                 self.played += count;
+                true
             }
             Some(Source::Loop { clip }) if !clip.samples().is_empty() => {
                 self.played = copy_around(clip, self.played, &mut frame[..]);
+                true
             }
-            Some(Source::Silence | Source::Leg(_) | Source::Loop { .. }) | None => return (None, None),
+            Some(Source::Mix(_) | Source::Leg(_)) if mixes => mix(&mut self.mixed, frame),
+            Some(Source::Silence | Source::Leg(_) | Source::Mix(_) | Source::Loop { .. }) | None => false,
         }
-        (Some(frame), None)
     }
 
     fn digit_frame(&mut self, now: Instant) -> Option<Packet> {
@@ -430,4 +545,21 @@ fn copy_around(clip: &Clip, from: usize, to: &mut [i16]) -> usize {
         at = (at + 1) % samples.len();
     }
     at
+}
+
+/// Adds up the next frame of all that wait, without folding over. `false` when there is nothing.
+fn mix(mixed: &mut BTreeMap<LegId, JitterBuffer>, frame: &mut [i16; FRAME_SAMPLES]) -> bool {
+    let mut sums = [0_i32; FRAME_SAMPLES];
+    let mut sounds = false;
+    for buffer in mixed.values_mut() {
+        let mut one = [0; FRAME_SAMPLES];
+        sounds |= buffer.pull(&mut one);
+        for (sum, sample) in sums.iter_mut().zip(one) {
+            *sum += i32::from(sample);
+        }
+    }
+    for (sample, sum) in frame.iter_mut().zip(sums) {
+        *sample = i16::try_from(sum).unwrap_or(if sum < 0 { i16::MIN } else { i16::MAX });
+    }
+    sounds || frame.iter().any(|sample| *sample != 0)
 }

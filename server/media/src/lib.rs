@@ -7,11 +7,14 @@
 pub mod clip;
 pub mod codec;
 pub mod command;
+mod conceal;
 pub mod core;
+mod decode;
 mod demux;
 pub mod dtmf;
 pub mod event;
 pub mod goertzel;
+mod jitter;
 mod leg;
 pub mod packet;
 mod peer;
@@ -24,10 +27,10 @@ pub mod tone;
 
 pub use clip::{Clip, ClipError};
 pub use codec::Codec;
-pub use command::{Command, PlayId, RtpParams, Source};
+pub use command::{Command, Flow, PlayId, RtpParams, Side, Source};
 pub use cordboard_shared::id::{LegId, RecordingId};
 pub use core::{CoreConfig, CoreError, Input, MediaCore};
-pub use event::{AudioStats, Event, Output, RecordEnd};
+pub use event::{AudioStats, AudioVerdict, Event, Output, RecordEnd};
 
 /// Samples per second of everything here: G.711 and the telephone network know no other rate.
 pub const SAMPLE_RATE: u32 = 8_000;

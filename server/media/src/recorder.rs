@@ -1,4 +1,4 @@
-//! Records what one leg sends, as samples on the time line of the recording.
+//! Records what legs send, as samples on the time line of the recording: one leg alone, or the two sides of a call.
 //!
 //! A packet is placed by its timestamp relative to the first of its stream, and that by its arrival. What does not arrive
 //! is silence. Samples are given out a little late, so that late packets still find their place.
@@ -10,7 +10,7 @@ use cordboard_shared::id::LegId;
 
 use crate::event::RecordEnd;
 use crate::stream::samples_in;
-use crate::{FRAME_SAMPLES, SAMPLE_RATE};
+use crate::{FRAME_SAMPLES, SAMPLE_RATE, Side};
 
 /// Samples are given out in pieces of this length.
 const PIECE: Duration = Duration::from_millis(100);
@@ -26,18 +26,33 @@ const SILENCE_POWER: i64 = 200 * 200;
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    pub(crate) leg: LegId,
+    tracks: Vec<Track>,
     started: Instant,
-    pieces: u32,
-    /// Samples given out.
+    /// Samples of time that were dealt with, pauses included.
     given: u64,
-    /// Samples after those, as far as known.
-    pending: VecDeque<i16>,
-    anchor: Option<Anchor>,
+    /// Samples given out: the length of the recording.
+    kept: u64,
+    /// Where the last pause began, and where it ended: nothing said between is kept, however late it comes.
+    pause: Option<Pause>,
     longest: u64,
     silence: Option<u64>,
     /// Samples of silence at the end of what was given out.
     quiet: u64,
+}
+
+/// One channel.
+#[derive(Debug, Default)]
+struct Track {
+    leg: Option<LegId>,
+    /// Samples after those that were dealt with, as far as known.
+    pending: VecDeque<i16>,
+    anchor: Option<Anchor>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    from: u64,
+    to: Option<u64>,
 }
 
 /// Ties the timestamps of one stream to the time line.
@@ -49,110 +64,221 @@ struct Anchor {
 }
 
 /// What a recorder has to give at a time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Piece {
+    /// The channels take turns.
     pub(crate) samples: Vec<i16>,
     pub(crate) end: Option<RecordEnd>,
 }
 
 impl Recorder {
-    pub(crate) fn new(now: Instant, leg: LegId, max_ms: u32, silence_ms: Option<u32>) -> Self {
+    /// Records what one leg sends, in one channel.
+    pub(crate) fn of_leg(now: Instant, leg: LegId, max_ms: u32, silence_ms: Option<u32>) -> Self {
+        Self::new(now, vec![Track { leg: Some(leg), ..Track::default() }], max_ms, silence_ms)
+    }
+
+    /// Records both sides of a call, each in its channel.
+    pub(crate) fn of_call(now: Instant, left: Option<LegId>, right: Option<LegId>, max_ms: u32) -> Self {
+        let track = |leg| Track { leg, ..Track::default() };
+        Self::new(now, vec![track(left), track(right)], max_ms, None)
+    }
+
+    fn new(now: Instant, tracks: Vec<Track>, max_ms: u32, silence_ms: Option<u32>) -> Self {
         let per_ms = u64::from(SAMPLE_RATE / 1_000);
         Self {
-            leg,
+            tracks,
             started: now,
-            pieces: 0,
             given: 0,
-            pending: VecDeque::new(),
-            anchor: None,
+            kept: 0,
+            pause: None,
             longest: u64::from(max_ms) * per_ms,
             silence: silence_ms.map(|ms| u64::from(ms) * per_ms),
             quiet: 0,
         }
     }
 
-    /// When [`Self::give`] has something to give next.
-    pub(crate) fn deadline(&self) -> Instant {
-        let end = self.started + Duration::from_micros(self.longest * 1_000_000 / u64::from(SAMPLE_RATE));
-        end.min(self.started + PIECE * (self.pieces + 1))
+    /// The number of its channels.
+    pub(crate) fn channels(&self) -> u8 {
+        if self.tracks.len() == 1 { 1 } else { 2 }
+    }
+
+    /// The legs that are recorded.
+    pub(crate) fn legs(&self) -> impl Iterator<Item = LegId> + '_ {
+        self.tracks.iter().filter_map(|track| track.leg)
+    }
+
+    /// Puts another leg on a side. A recording of one leg has no sides.
+    pub(crate) fn set_side(&mut self, side: Side, leg: Option<LegId>) {
+        if let [left, right] = &mut self.tracks[..] {
+            let track = match side {
+                Side::Left => left,
+                Side::Right => right,
+            };
+            track.leg = leg;
+            track.anchor = None;
+        }
+    }
+
+    /// A leg is gone: its channel is silent from now on.
+    pub(crate) fn drop_leg(&mut self, leg: LegId) {
+        for track in self.tracks.iter_mut().filter(|track| track.leg == Some(leg)) {
+            track.leg = None;
+        }
+    }
+
+    /// When [`Self::give`] has something to give next; `None` during a pause.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.is_paused() {
+            return None;
+        }
+        let end = self.given + self.longest.saturating_sub(self.kept);
+        // A piece of time is complete when no late packet is waited for any more; at least a frame of it.
+        let due = (self.given + HOLD + FRAME_SAMPLES as u64).next_multiple_of(u64::from(samples_in(PIECE)));
+        Some(self.started + Duration::from_micros(due.min(end) * 1_000_000 / u64::from(SAMPLE_RATE)))
     }
 
     /// Its length so far in milliseconds.
     pub(crate) fn ms(&self) -> u32 {
-        u32::try_from(self.given * 1_000 / u64::from(SAMPLE_RATE)).unwrap_or(u32::MAX)
+        u32::try_from(self.kept * 1_000 / u64::from(SAMPLE_RATE)).unwrap_or(u32::MAX)
     }
 
-    /// Places the samples of a packet.
-    pub(crate) fn push(&mut self, now: Instant, epoch: u32, timestamp: u32, samples: impl Iterator<Item = i16>) {
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pause.is_some_and(|pause| pause.to.is_none())
+    }
+
+    /// Gives out all that was said until now, and keeps nothing more.
+    pub(crate) fn pause(&mut self, now: Instant) -> Vec<i16> {
+        let samples = self.finish(now);
+        self.pause = Some(Pause { from: self.given, to: None });
+        samples
+    }
+
+    /// Keeps what is said from now on.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        let now = self.elapsed(now);
+        if let Some(pause) = self.pause.as_mut().filter(|pause| pause.to.is_none()) {
+            pause.to = Some(now);
+            self.given = now;
+        }
+    }
+
+    /// Places the samples of a packet of this leg.
+    pub(crate) fn push(&mut self, now: Instant, leg: LegId, epoch: u32, timestamp: u32, samples: &[i16]) {
         let elapsed = self.elapsed(now);
-        let placed = self.anchor.filter(|anchor| anchor.epoch == epoch).and_then(|anchor| {
-            let after = i64::from(timestamp.wrapping_sub(anchor.timestamp).cast_signed());
-            anchor.position.checked_add_signed(after).filter(|position| *position <= elapsed + MAX_AHEAD)
-        });
-        let position = match placed {
-            Some(position) if position >= self.given => position,
-            // A first packet, one of a clock that ran away, or one that comes after its time was given out.
-            Some(_) | None => {
-                let position = elapsed.max(self.given);
-                self.anchor = Some(Anchor { epoch, timestamp, position });
-                position
-            }
-        };
-        for (at, sample) in (position.saturating_sub(self.given)..).zip(samples) {
-            let Ok(at) = usize::try_from(at) else { return };
-            if at >= self.pending.len() {
-                self.pending.resize(at + 1, 0);
-            }
-            self.pending[at] = sample;
+        let (given, pause) = (self.given, self.pause);
+        for track in self.tracks.iter_mut().filter(|track| track.leg == Some(leg)) {
+            track.push(elapsed, given, pause, (epoch, timestamp), samples);
         }
     }
 
     /// The samples that are due, and the end if it is reached.
     pub(crate) fn give(&mut self, now: Instant) -> Piece {
-        let elapsed = self.elapsed(now);
-        while self.started + PIECE * (self.pieces + 1) <= now {
-            self.pieces += 1;
+        if self.is_paused() {
+            return Piece::default();
         }
-        if elapsed >= self.longest {
-            return self.take_until(self.longest, Some(RecordEnd::MaxLength));
+        let elapsed = self.elapsed(now);
+        let end = self.given + self.longest.saturating_sub(self.kept);
+        if elapsed >= end {
+            return self.take_until(end, Some(RecordEnd::MaxLength));
         }
         // Whole frames, since silence is measured in them.
         let frame = FRAME_SAMPLES as u64;
-        self.take_until(elapsed.saturating_sub(HOLD) / frame * frame, None)
+        let whole = elapsed.saturating_sub(HOLD).saturating_sub(self.given) / frame * frame;
+        self.take_until(self.given + whole, None)
     }
 
-    /// All samples up to now: the recording is over.
+    /// All samples up to now: the recording is over, or pauses.
     pub(crate) fn finish(&mut self, now: Instant) -> Vec<i16> {
-        let end = self.elapsed(now).min(self.longest);
-        self.silence = None;
-        self.take_until(end, None).samples
+        if self.is_paused() {
+            return Vec::new();
+        }
+        let end = self.elapsed(now).min(self.given + self.longest.saturating_sub(self.kept));
+        let silence = self.silence.take();
+        let samples = self.take_until(end, None).samples;
+        self.silence = silence;
+        samples
     }
 
     fn take_until(&mut self, end: u64, why: Option<RecordEnd>) -> Piece {
         let count = usize::try_from(end.saturating_sub(self.given)).unwrap_or(0);
-        if self.pending.len() < count {
-            self.pending.resize(count, 0);
+        let channels = self.tracks.len();
+        let mut samples = vec![0; count * channels];
+        for (channel, track) in self.tracks.iter_mut().enumerate() {
+            let known = track.pending.len().min(count);
+            for (place, sample) in
+                samples[channel.min(count)..].iter_mut().step_by(channels).zip(track.pending.drain(..known))
+            {
+                *place = sample;
+            }
         }
-        let mut samples: Vec<i16> = self.pending.drain(..count).collect();
         let mut end = why;
+        let mut taken = count;
         if let Some(limit) = self.silence {
             let mut at = 0;
-            for frame in samples.chunks(FRAME_SAMPLES) {
-                at += frame.len();
-                self.quiet = if is_silent(frame) { self.quiet + frame.len() as u64 } else { 0 };
+            for frame in samples.chunks(FRAME_SAMPLES * channels) {
+                let length = frame.len() / channels;
+                at += length;
+                self.quiet = if is_silent(frame) { self.quiet + length as u64 } else { 0 };
                 if self.quiet >= limit {
                     end = Some(RecordEnd::Silence);
                     break;
                 }
             }
-            samples.truncate(at);
+            samples.truncate(at * channels);
+            taken = at;
         }
-        self.given += samples.len() as u64;
+        self.given += taken as u64;
+        self.kept += taken as u64;
         Piece { samples, end }
     }
 
     fn elapsed(&self, now: Instant) -> u64 {
-        u64::from(samples_in(now.saturating_duration_since(self.started)))
+        let micros = now.saturating_duration_since(self.started).as_micros() * u128::from(SAMPLE_RATE) / 1_000_000;
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    }
+}
+
+impl Track {
+    fn push(
+        &mut self,
+        elapsed: u64,
+        given: u64,
+        pause: Option<Pause>,
+        (epoch, timestamp): (u32, u32),
+        samples: &[i16],
+    ) {
+        let placed = self.anchor.filter(|anchor| anchor.epoch == epoch).and_then(|anchor| {
+            let after = i64::from(timestamp.wrapping_sub(anchor.timestamp).cast_signed());
+            anchor.position.checked_add_signed(after).filter(|position| *position <= elapsed + MAX_AHEAD)
+        });
+        if let Some(pause) = pause {
+            let said = placed.unwrap_or(elapsed);
+            // What arrives at a time was said in the frame before it.
+            let end = pause.to.map_or(u64::MAX, |to| to + FRAME_SAMPLES as u64);
+            if (pause.from..end).contains(&said) {
+                // Said during the pause. Where it stands is remembered, so that what comes late after it is known, too.
+                if placed.is_none() {
+                    self.anchor = Some(Anchor { epoch, timestamp, position: elapsed });
+                }
+                return;
+            }
+        }
+        let position = match placed {
+            Some(position) if position >= given => position,
+            // A first packet, one of a clock that ran away, or one that comes after its time was given out.
+            Some(_) | None => {
+                let position = elapsed.max(given);
+                self.anchor = Some(Anchor { epoch, timestamp, position });
+                position
+            }
+        };
+        for (at, sample) in (position.saturating_sub(given)..).zip(samples) {
+            let Ok(at) = usize::try_from(at) else { return };
+            if at >= self.pending.len() {
+                self.pending.resize(at + 1, 0);
+            }
+            self.pending[at] = *sample;
+        }
     }
 }
 
@@ -179,14 +305,16 @@ mod tests {
     impl Tape {
         fn new(max_ms: u32, silence_ms: Option<u32>) -> Self {
             let start = Instant::now();
-            let recorder = Recorder::new(start, LEG, max_ms, silence_ms);
+            let recorder = Recorder::of_leg(start, LEG, max_ms, silence_ms);
             Self { start, recorder, samples: Vec::new(), end: None }
         }
 
         fn run_until(&mut self, ms: u64) {
             let now = self.start + Duration::from_millis(ms);
-            while self.end.is_none() && self.recorder.deadline() <= now {
-                let piece = self.recorder.give(self.recorder.deadline());
+            while self.end.is_none()
+                && let Some(at) = self.recorder.deadline().filter(|at| *at <= now)
+            {
+                let piece = self.recorder.give(at);
                 self.samples.extend(piece.samples);
                 self.end = piece.end;
             }
@@ -194,7 +322,7 @@ mod tests {
 
         fn push(&mut self, ms: u64, timestamp: u32, samples: &[i16]) {
             self.run_until(ms);
-            self.recorder.push(self.start + Duration::from_millis(ms), 1, timestamp, samples.iter().copied());
+            self.recorder.push(self.start + Duration::from_millis(ms), LEG, 1, timestamp, samples);
         }
     }
 
@@ -255,7 +383,7 @@ mod tests {
             let mut tape = Tape::new(600_000, None);
             for index in 0..10_000_u32 {
                 tape.push(u64::from(index) * 20, index.wrapping_mul(rate), &[1_000; 160]);
-                assert!(tape.recorder.pending.len() < 8_000);
+                assert!(tape.recorder.tracks[0].pending.len() < 8_000);
             }
             let heard = tape.samples.iter().filter(|sample| **sample == 1_000).count();
             assert!(heard * 10 > tape.samples.len() * 8, "rate {rate}: {heard} of {}", tape.samples.len());

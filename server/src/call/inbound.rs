@@ -1,6 +1,6 @@
 //! From the INVITE to the number's destination, and the SIP side of a running call.
 
-use cordboard_media::{Codec, Command as Media, Event as MediaEvent, RtpParams};
+use cordboard_media::{Codec, Command as Media, Event as MediaEvent, Flow, RtpParams};
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, Direction, EndedBy, Party};
 use cordboard_shared::department::{Destination, Trunk};
@@ -202,7 +202,14 @@ impl CallCenter {
                 }
             }
             MediaEvent::RecordFinished { recording, why, .. } => self.record_finished(now, recording, why),
-            MediaEvent::RecordedFrames { .. } | MediaEvent::FirstAudio { .. } | MediaEvent::Stats { .. } => {}
+            MediaEvent::RecordedFrames { .. }
+            | MediaEvent::RecordPaused { .. }
+            | MediaEvent::RecordResumed { .. }
+            | MediaEvent::MediaLost { .. }
+            | MediaEvent::MediaBack { .. }
+            | MediaEvent::Audio { .. }
+            | MediaEvent::FirstAudio { .. }
+            | MediaEvent::Stats { .. } => {}
         }
     }
 
@@ -340,15 +347,17 @@ pub(super) fn negotiate(offer: &SessionDescription, local: std::net::SocketAddr)
 }
 
 pub(super) fn rtp_params(audio: &NegotiatedAudio) -> RtpParams {
-    RtpParams {
-        remote: audio.remote,
-        codec: match audio.codec {
-            AudioCodec::Pcmu => Codec::Pcmu,
-            AudioCodec::Pcma => Codec::Pcma,
-        },
-        payload_type: audio.payload_type,
-        dtmf: audio.dtmf,
-    }
+    let codec = match audio.codec {
+        AudioCodec::Pcmu => Codec::Pcmu,
+        AudioCodec::Pcma => Codec::Pcma,
+    };
+    let flow = match (audio.remote_direction.receives(), audio.remote_direction.sends()) {
+        (true, true) => Flow::Both,
+        (true, false) => Flow::Send,
+        (false, true) => Flow::Receive,
+        (false, false) => Flow::Neither,
+    };
+    RtpParams { dtmf: audio.dtmf, flow, ..RtpParams::new(audio.remote, codec, audio.payload_type) }
 }
 
 /// The digit of an INFO body of `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`).

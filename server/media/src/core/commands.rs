@@ -1,8 +1,9 @@
 //! Carries out commands.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use cordboard_shared::id::{LegId, RecordingId};
+use cordboard_shared::id::LegId;
 use rand_chacha::rand_core::RngCore;
 
 use super::{MediaCore, STATS_INTERVAL, Wake};
@@ -10,7 +11,7 @@ use crate::event::RecordEnd;
 use crate::leg::{Leg, Line, RtpLine};
 use crate::peer::Peer;
 use crate::recorder::Recorder;
-use crate::{Command, Event, Output, RtpParams, Source};
+use crate::{Clip, Command, Flow, PlayId, RtpParams, Source};
 
 impl MediaCore {
     pub(super) fn command(&mut self, now: Instant, command: Command) {
@@ -29,9 +30,17 @@ impl MediaCore {
                     self.timers.set(Wake::Frame(leg), found.next_frame());
                 }
             }
+            Command::PlayOver { leg, clip, play } => self.play_over(now, leg, Some((clip, play))),
+            Command::StopPlayOver { leg } => self.play_over(now, leg, None),
             Command::Record { leg, recording, max_ms, silence_ms } => {
-                self.record(now, leg, recording, Recorder::new(now, leg, max_ms, silence_ms));
+                self.record(now, recording, Recorder::of_leg(now, leg, max_ms, silence_ms));
             }
+            Command::RecordCall { recording, left, right, max_ms } => {
+                self.record(now, recording, Recorder::of_call(now, left, right, max_ms));
+            }
+            Command::RecordSide { recording, side, leg } => self.record_side(recording, side, leg),
+            Command::PauseRecord { recording } => self.pause_record(now, recording),
+            Command::ResumeRecord { recording } => self.resume_record(now, recording),
             Command::StopRecord { recording } => self.end_recording(now, recording, RecordEnd::Stopped),
             Command::Remove { leg } => self.remove(now, leg),
         }
@@ -46,7 +55,7 @@ impl MediaCore {
 
     fn add_rtp(&mut self, now: Instant, leg: LegId, params: Option<RtpParams>) {
         if !self.legs.contains_key(&leg) {
-            let line = Line::Rtp(RtpLine { ssrc: self.random.next_u32(), agreed: None });
+            let line = Line::Rtp(RtpLine { ssrc: self.random.next_u32(), agreed: None, flow: Flow::Both });
             let stream = self.new_stream();
             self.insert(now, Leg::new(leg, line, stream));
         }
@@ -64,26 +73,33 @@ impl MediaCore {
 
     fn hear(&mut self, now: Instant, leg: LegId, source: Source) {
         let Some(found) = self.legs.get_mut(&leg) else { return };
-        if let Some(before) = found.listens_to()
-            && let Some(listeners) = self.listeners.get_mut(&before)
-        {
-            listeners.remove(&leg);
-            if listeners.is_empty() {
-                self.listeners.remove(&before);
+        for before in found.listens_to() {
+            if let Some(listeners) = self.listeners.get_mut(before) {
+                listeners.remove(&leg);
+                if listeners.is_empty() {
+                    self.listeners.remove(before);
+                }
             }
         }
         found.hear(now, source);
-        let listens_to = found.listens_to();
-        if let Some(source) = listens_to {
-            self.listeners.entry(source).or_default().insert(leg);
+        let sources = found.listens_to().to_vec();
+        for source in &sources {
+            self.listeners.entry(*source).or_default().insert(leg);
         }
-        let silent = listens_to.is_some_and(|source| self.legs.get(&source).is_none_or(|source| !source.gate_open));
+        let is_silent = |source: &LegId| self.legs.get(source).is_none_or(|source| !source.gate_open);
+        let silent: Vec<LegId> = sources.into_iter().filter(is_silent).collect();
         if let Some(found) = self.legs.get_mut(&leg) {
-            if silent {
-                found.source_stopped(now);
+            for source in silent {
+                found.source_stopped(now, source);
             }
             self.timers.set(Wake::Frame(leg), found.next_frame());
         }
+    }
+
+    fn play_over(&mut self, now: Instant, leg: LegId, over: Option<(Arc<Clip>, PlayId)>) {
+        let Some(found) = self.legs.get_mut(&leg) else { return };
+        found.play_over(now, over);
+        self.timers.set(Wake::Frame(leg), found.next_frame());
     }
 
     fn gate(&mut self, now: Instant, leg: LegId, open: bool) {
@@ -95,28 +111,12 @@ impl MediaCore {
         }
     }
 
-    fn record(&mut self, now: Instant, leg: LegId, recording: RecordingId, recorder: Recorder) {
-        // The same name twice would mix two recordings.
-        self.end_recording(now, recording, RecordEnd::Stopped);
-        if !self.legs.contains_key(&leg) {
-            let finished = Event::RecordFinished { recording, ms: 0, why: RecordEnd::LegGone };
-            self.outputs.push_back(Output::Event(finished));
-            return;
-        }
-        self.timers.set(Wake::Recorder(recording), Some(recorder.deadline()));
-        self.recorders.insert(recording, recorder);
-        self.taps.entry(leg).or_default().insert(recording);
-    }
-
     fn remove(&mut self, now: Instant, leg: LegId) {
         if !self.legs.contains_key(&leg) {
             return;
         }
         self.with_peer(now, leg, Peer::close);
-        let recordings: Vec<RecordingId> = self.taps.get(&leg).into_iter().flatten().copied().collect();
-        for recording in recordings {
-            self.end_recording(now, recording, RecordEnd::LegGone);
-        }
+        self.leave_recordings(now, leg);
         self.tell_stats(leg);
         self.hear(now, leg, Source::Silence);
         self.legs.remove(&leg);
@@ -132,7 +132,7 @@ impl MediaCore {
     fn silence_listeners(&mut self, now: Instant, leg: LegId) {
         for listener in self.listeners.get(&leg).into_iter().flatten() {
             if let Some(found) = self.legs.get_mut(listener) {
-                found.source_stopped(now);
+                found.source_stopped(now, leg);
                 self.timers.set(Wake::Frame(*listener), found.next_frame());
             }
         }

@@ -3,6 +3,7 @@
 mod bench;
 mod bridge;
 mod hostile;
+mod mix;
 mod play;
 mod record;
 mod webrtc;

@@ -26,7 +26,8 @@ const QUEUE: usize = 1_024;
 
 /// What goes to the writer.
 enum Job {
-    Frames(RecordingId, Vec<i16>),
+    /// Samples and how many channels take turns in them.
+    Frames(RecordingId, u8, Vec<i16>),
     Finish(RecordingId, u32),
 }
 
@@ -34,8 +35,8 @@ enum Job {
 pub(super) struct RecordingWriter {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
-    /// Samples that did not fit, by recording.
-    owed: BTreeMap<RecordingId, usize>,
+    /// Samples that did not fit, by recording, and their channels.
+    owed: BTreeMap<RecordingId, (u8, usize)>,
     /// Ends that did not fit: they must not be lost.
     ends: VecDeque<(RecordingId, u32)>,
     counters: Arc<MediaCounters>,
@@ -52,13 +53,13 @@ impl RecordingWriter {
         Ok(Self { queue: Some(queue), thread: Some(thread), owed: BTreeMap::new(), ends: VecDeque::new(), counters })
     }
 
-    pub(super) fn frames(&mut self, recording: RecordingId, mut samples: Vec<i16>) {
-        if let Some(owed) = self.owed.remove(&recording) {
+    pub(super) fn frames(&mut self, recording: RecordingId, channels: u8, mut samples: Vec<i16>) {
+        if let Some((_, owed)) = self.owed.remove(&recording) {
             samples.splice(..0, std::iter::repeat_n(0, owed));
         }
         let count = samples.len();
-        if self.push(Job::Frames(recording, samples)).is_err() {
-            self.owed.insert(recording, count);
+        if self.push(Job::Frames(recording, channels, samples)).is_err() {
+            self.owed.insert(recording, (channels, count));
             self.counters.recording_overflows.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -71,8 +72,8 @@ impl RecordingWriter {
     /// Passes on the ends that did not fit before. `true` when there is nothing left to try again.
     pub(super) fn retry(&mut self) -> bool {
         while let Some((recording, ms)) = self.ends.front().copied() {
-            if let Some(owed) = self.owed.get(&recording).copied() {
-                if self.push(Job::Frames(recording, vec![0; owed])).is_err() {
+            if let Some((channels, owed)) = self.owed.get(&recording).copied() {
+                if self.push(Job::Frames(recording, channels, vec![0; owed])).is_err() {
                     return false;
                 }
                 self.owed.remove(&recording);
@@ -90,8 +91,8 @@ impl RecordingWriter {
         // Now the disk may take its time.
         if let Some(queue) = self.queue.take() {
             for (recording, ms) in std::mem::take(&mut self.ends) {
-                let owed = self.owed.remove(&recording).unwrap_or(0);
-                let told = queue.send(Job::Frames(recording, vec![0; owed]));
+                let (channels, owed) = self.owed.remove(&recording).unwrap_or((1, 0));
+                let told = queue.send(Job::Frames(recording, channels, vec![0; owed]));
                 if told.and_then(|()| queue.send(Job::Finish(recording, ms))).is_err() {
                     break;
                 }
@@ -124,6 +125,7 @@ struct OpenTape {
     file: File,
     /// Below the folder of the recordings.
     path: PathBuf,
+    channels: u8,
     data: u64,
 }
 
@@ -133,10 +135,10 @@ fn run(jobs: &Receiver<Job>, dir: &Path, events: &UnboundedSender<FromMedia>) {
     let tell = |event| drop(events.send(event));
     for job in jobs {
         match job {
-            Job::Frames(recording, samples) => {
+            Job::Frames(recording, channels, samples) => {
                 let tape = match tapes.remove(&recording) {
                     Some(tape) => Ok(tape),
-                    None => OpenTape::create(dir, recording).map(Tape::Open),
+                    None => OpenTape::create(dir, recording, channels).map(Tape::Open),
                 };
                 let written = tape.and_then(|mut tape| {
                     if let Tape::Open(tape) = &mut tape {
@@ -168,7 +170,7 @@ fn run(jobs: &Receiver<Job>, dir: &Path, events: &UnboundedSender<FromMedia>) {
 
 impl OpenTape {
     /// Creates the file with a header that says zero samples: a crash leaves what `repair_wav` mends.
-    fn create(dir: &Path, recording: RecordingId) -> io::Result<Self> {
+    fn create(dir: &Path, recording: RecordingId, channels: u8) -> io::Result<Self> {
         let today = OffsetDateTime::now_utc();
         let day = format!("{:04}/{:02}/{:02}", today.year(), u8::from(today.month()), today.day());
         let folder = dir.join(&day);
@@ -176,8 +178,8 @@ impl OpenTape {
         let name = format!("{recording}.wav");
         let mut file =
             OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(folder.join(&name))?;
-        file.write_all(&header(0))?;
-        Ok(Self { file, path: Path::new(&day).join(name), data: 0 })
+        file.write_all(&header(channels, 0))?;
+        Ok(Self { file, path: Path::new(&day).join(name), channels, data: 0 })
     }
 
     /// Each piece goes to the system at once, so that the death of the process loses none.
@@ -192,7 +194,7 @@ impl OpenTape {
     fn finish(mut self, dir: &Path) -> io::Result<(PathBuf, u64, String)> {
         let data = u32::try_from(self.data).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&header(data))?;
+        self.file.write_all(&header(self.channels, data))?;
         self.file.sync_all()?;
         if let Some(folder) = self.path.parent() {
             File::open(dir.join(folder))?.sync_all()?;
@@ -231,7 +233,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mut writer, mut events) = writer(dir.path());
         for piece in 0..20_i16 {
-            writer.frames(RECORDING, vec![piece; 800]);
+            writer.frames(RECORDING, 1, vec![piece; 800]);
         }
         writer.finish(RECORDING, 2_000);
         writer.shut_down();
@@ -254,7 +256,7 @@ mod tests {
     #[test]
     fn what_a_killed_process_leaves_can_be_repaired() {
         let dir = tempfile::tempdir().unwrap();
-        let mut tape = OpenTape::create(dir.path(), RECORDING).unwrap();
+        let mut tape = OpenTape::create(dir.path(), RECORDING, 1).unwrap();
         tape.write(&[5; 4_000]).unwrap();
         let path = dir.path().join(&tape.path);
         drop(tape);
@@ -269,8 +271,8 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
         let (mut writer, mut events) = writer(&file);
-        writer.frames(RECORDING, vec![0; 800]);
-        writer.frames(RECORDING, vec![0; 800]);
+        writer.frames(RECORDING, 1, vec![0; 800]);
+        writer.frames(RECORDING, 1, vec![0; 800]);
         writer.finish(RECORDING, 200);
         writer.shut_down();
 
@@ -289,7 +291,7 @@ mod tests {
             counters: Arc::default(),
         };
         for _ in 0..5 {
-            writer.frames(RECORDING, vec![1; 800]);
+            writer.frames(RECORDING, 1, vec![1; 800]);
         }
         writer.finish(RECORDING, 500);
         assert!(!writer.retry());
@@ -299,7 +301,7 @@ mod tests {
         let mut finished = 0;
         while finished == 0 {
             match jobs.recv().unwrap() {
-                Job::Frames(_, more) => samples.extend(more),
+                Job::Frames(_, _, more) => samples.extend(more),
                 Job::Finish(..) => finished += 1,
             }
             writer.retry();

@@ -79,7 +79,7 @@ fn phone() -> UdpSocket {
 }
 
 fn params(phone: &UdpSocket) -> RtpParams {
-    RtpParams { remote: phone.local_addr().unwrap(), codec: Codec::Pcma, payload_type: 8, dtmf: None }
+    RtpParams::new(phone.local_addr().unwrap(), Codec::Pcma, 8)
 }
 
 /// Says two seconds of a tone, in real time as a phone does.

@@ -294,7 +294,7 @@ impl MediaThread {
 
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::RecordedFrames { recording, samples } => self.writer.frames(recording, samples),
+            Event::RecordedFrames { recording, channels, samples } => self.writer.frames(recording, channels, samples),
             Event::RecordFinished { recording, ms, .. } => {
                 self.tell(FromMedia::Event(event));
                 self.writer.finish(recording, ms);
@@ -306,6 +306,11 @@ impl MediaThread {
             | Event::Digit { .. }
             | Event::PlayFinished { .. }
             | Event::FirstAudio { .. }
+            | Event::RecordPaused { .. }
+            | Event::RecordResumed { .. }
+            | Event::MediaLost { .. }
+            | Event::MediaBack { .. }
+            | Event::Audio { .. }
             | Event::Stats { .. } => self.tell(FromMedia::Event(event)),
         }
     }

@@ -35,6 +35,42 @@ pub(super) struct Bench {
     /// Events and when they came, in milliseconds since the start.
     pub(super) events: Vec<(u64, Event)>,
     pub(super) recorded: Vec<i16>,
+    /// What lies between the phones and the core; nothing when there is none.
+    pub(super) network: Option<Network>,
+}
+
+/// A bad network from the phones to the core: seeded, so that each run is the same.
+pub(super) struct Network {
+    loss_percent: u64,
+    jitter_ms: u64,
+    state: u64,
+    sent: u64,
+    /// Datagrams on their way, by when they arrive.
+    on_way: BTreeMap<(Instant, u64), (LegId, SocketAddr, Vec<u8>)>,
+}
+
+impl Network {
+    pub(super) fn new(loss_percent: u64, jitter_ms: u64, seed: u64) -> Self {
+        Self { loss_percent, jitter_ms, state: seed, sent: 0, on_way: BTreeMap::new() }
+    }
+
+    fn random(&mut self) -> u64 {
+        // splitmix64
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn send(&mut self, now: Instant, leg: LegId, from: SocketAddr, bytes: Vec<u8>) {
+        if self.random() % 100 < self.loss_percent {
+            return;
+        }
+        let delay = Duration::from_micros(10_000 + self.random() % (self.jitter_ms * 1_000 + 1));
+        self.sent += 1;
+        self.on_way.insert((now + delay, self.sent), (leg, from, bytes));
+    }
 }
 
 /// A phone that speaks plain RTP.
@@ -42,6 +78,8 @@ pub(super) struct Phone {
     pub(super) address: SocketAddr,
     pub(super) codec: Codec,
     pub(super) tone: Option<f64>,
+    /// The amplitude of the tone.
+    pub(super) level: f64,
     pub(super) got: Vec<Got>,
     pub(super) sequence: u16,
     pub(super) timestamp: u32,
@@ -95,6 +133,7 @@ impl Bench {
             browsers: BTreeMap::new(),
             events: Vec::new(),
             recorded: Vec::new(),
+            network: None,
         }
     }
 
@@ -113,6 +152,7 @@ impl Bench {
             address,
             codec,
             tone: Some(tone),
+            level: LEVEL,
             got: Vec::new(),
             sequence: 65_500,
             timestamp: 0xffff_f000,
@@ -198,12 +238,14 @@ impl Bench {
             };
             let phones = self.phones.values().filter(|phone| phone.tone.is_some()).map(|phone| phone.next);
             let browsers = self.browsers.values().map(Browser::due);
-            let next = phones.chain(browsers).chain(core).min().filter(|next| *next <= until);
+            let on_way = self.network.iter().flat_map(|network| network.on_way.keys()).map(|(at, _)| *at).next();
+            let next = phones.chain(browsers).chain(core).chain(on_way).min().filter(|next| *next <= until);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
             if core.is_some_and(|at| at <= self.now) {
                 self.input(Input::Timeout);
             }
+            self.deliver();
             self.phones_speak();
             self.browsers_speak();
         }
@@ -221,16 +263,36 @@ impl Bench {
         self.events.iter().any(|(_, event)| event == wanted)
     }
 
+    /// A packet of a key press, under the current timestamp.
+    pub(super) fn press(&mut self, leg: LegId, event: u8, duration: u16, end: bool) {
+        let phone = self.phones.get_mut(&leg).unwrap();
+        let (from, bytes) = (phone.address, phone.packet(101, &DtmfEvent { event, end, duration }.to_bytes()));
+        self.input(Input::Rtp { leg, from, bytes: &bytes });
+    }
+
+    /// What the network brings by now.
+    fn deliver(&mut self) {
+        while let Some(entry) = self.network.as_mut().and_then(|network| network.on_way.first_entry())
+            && entry.key().0 <= self.now
+        {
+            let (leg, from, bytes) = entry.remove();
+            self.input(Input::Rtp { leg, from, bytes: &bytes });
+        }
+    }
+
     fn phones_speak(&mut self) {
         for leg in self.phones.keys().copied().collect::<Vec<_>>() {
             let phone = self.phones.get_mut(&leg).unwrap();
             let Some(tone) = phone.tone.filter(|_| phone.next <= self.now) else { continue };
-            let payload = phone.codec.encode_all(&tone_at(tone, &mut phone.phase));
+            let payload = phone.codec.encode_all(&tone_at(tone, phone.level, &mut phone.phase));
             phone.next += Duration::from_millis(20);
             let from = phone.address;
             let bytes = phone.packet(phone.codec.static_payload_type(), &payload);
             phone.timestamp = phone.timestamp.wrapping_add(160);
-            self.input(Input::Rtp { leg, from, bytes: &bytes });
+            match &mut self.network {
+                Some(network) => network.send(self.now, leg, from, bytes),
+                None => self.input(Input::Rtp { leg, from, bytes: &bytes }),
+            }
         }
     }
 
@@ -244,7 +306,7 @@ impl Bench {
             let mut sent = browser.drain();
             if browser.connected && browser.tone.is_some() && browser.next <= self.now {
                 browser.next = self.now + Duration::from_millis(20);
-                let samples = tone_at(browser.tone.unwrap(), &mut browser.phase);
+                let samples = tone_at(browser.tone.unwrap(), LEVEL, &mut browser.phase);
                 let (codec, payload_type) = browser.codec();
                 browser.write(self.now, payload_type, &codec.encode_all(&samples), false);
                 browser.timestamp += 160;
@@ -372,13 +434,13 @@ impl Browser {
 }
 
 pub(super) fn params(remote: SocketAddr, codec: Codec) -> RtpParams {
-    RtpParams { remote, codec, payload_type: codec.static_payload_type(), dtmf: Some(101) }
+    RtpParams { dtmf: Some(101), ..RtpParams::new(remote, codec, codec.static_payload_type()) }
 }
 
 /// The next 20 ms of a steady tone.
-fn tone_at(frequency: f64, phase: &mut usize) -> Vec<i16> {
+fn tone_at(frequency: f64, level: f64, phase: &mut usize) -> Vec<i16> {
     // All tones of the tests fit a whole number of times into a second.
-    let second = sine(frequency, 1_000, LEVEL);
+    let second = sine(frequency, 1_000, level);
     let samples = second[*phase..*phase + 160].to_vec();
     *phase = (*phase + 160) % second.len();
     samples
