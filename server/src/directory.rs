@@ -9,6 +9,7 @@ use cordboard_shared::flow::Flow;
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
 use cordboard_shared::phone::{E164, Extension};
 use cordboard_shared::policy::Policy;
+use cordboard_shared::telephony::Telephony;
 
 /// How long a message in a box nobody has set up may be, in seconds.
 const MAILBOX_SECONDS: u32 = 60;
@@ -42,6 +43,8 @@ pub struct Directory {
     pub managers: BTreeMap<AgentId, BTreeSet<DepartmentId>>,
     /// The routing policy; the departments above are its departments.
     pub policy: Arc<Policy>,
+    /// Outgoing calls, desk phones, mobiles and recordings.
+    pub telephony: Arc<Telephony>,
 }
 
 impl Directory {

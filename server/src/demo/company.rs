@@ -9,6 +9,7 @@ use cordboard_shared::flow::{Flow, FlowState, Node};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, FlowId, NumberId, TrunkId};
 use cordboard_shared::phone::{E164, Extension};
 use cordboard_shared::schedule::WeeklyHours;
+use cordboard_shared::telephony::{Guard, Phone, Telephony};
 
 use crate::app::Directory;
 
@@ -103,9 +104,24 @@ pub fn directory() -> Directory {
         mailboxes,
         managers: BTreeMap::from([(LUIS, BTreeSet::from([SUPPORT, SALES]))]),
         policy: Arc::default(),
+        telephony: Arc::new(telephony()),
     };
     let policy = Arc::new(directory.first_policy());
     directory.under(policy)
+}
+
+/// The telephony settings of Lantern Travel: two desk phones, one open prefix, its own, and no
+/// trunk to go out by.
+pub(super) fn telephony() -> Telephony {
+    Telephony {
+        phones: DESK_PHONES
+            .iter()
+            .map(|(username, agent)| Phone { username: (*username).to_owned(), agent: *agent, rings: true })
+            .collect(),
+        guard: Guard { prefixes: vec!["+4420794601".to_owned()], ..Guard::default() },
+        dispositions: ["Resolved", "Follow up", "Wrong number", "Spam"].map(str::to_owned).to_vec(),
+        ..Telephony::default()
+    }
 }
 
 fn profile(&(last, name, role, digits): &(u16, &str, Role, &str)) -> AgentProfile {

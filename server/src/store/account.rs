@@ -81,6 +81,7 @@ impl Store {
             mailboxes: self.bodies("SELECT body FROM mailbox WHERE account = $1 ORDER BY position", id).await?,
             managers: self.managers(id).await?,
             policy: Arc::default(),
+            telephony: Arc::default(),
         };
         let policy = Arc::new(directory.first_policy());
         Ok(directory.under(policy))
