@@ -72,6 +72,8 @@ problem_codes! {
     OfferEnded = "offer-ended", 409, "Offer Ended";
     /// The call is over, or not in a state for this.
     CallEnded = "call-ended", 409, "Call Ended";
+    /// Something else still uses it, or has its name.
+    InUse = "in-use", 409, "In Use";
     /// A request with the same key is still running.
     StillRunning = "still-running", 409, "Still Running";
     /// The feed cannot be told from that position on.

@@ -48,6 +48,8 @@ pub enum FlowState {
     Draft,
     /// Live.
     Published,
+    /// Was live; callers of its numbers are refused until it is enabled or published again.
+    Disabled,
 }
 
 /// A step of a flow. A missing next step hangs up.

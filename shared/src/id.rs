@@ -71,6 +71,10 @@ uuid_ids! {
     OfferId,
     /// A voicemail message or a call recording.
     RecordingId,
+    /// A file of the audio library.
+    AudioId,
+    /// A conversion of an audio file that runs or has run.
+    AudioJobId,
     /// A signed-in panel.
     SessionId,
     /// An API token (`tid` in its payload).

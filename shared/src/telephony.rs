@@ -37,6 +37,10 @@ pub struct Telephony {
     /// count.
     #[serde(default = "silence_seconds")]
     pub silence_seconds: u32,
+    /// Private networks (as in `10.1.0.0/16` or `127.0.0.1`) that webhooks of flows may be in, and be asked over plain
+    /// HTTP; none at first: a webhook is asked over HTTPS, at a public address.
+    #[serde(default)]
+    pub webhook_networks: Vec<String>,
 }
 
 impl Default for Telephony {
@@ -51,6 +55,7 @@ impl Default for Telephony {
             dispositions: Vec::new(),
             recording_announcement: None,
             silence_seconds: silence_seconds(),
+            webhook_networks: Vec::new(),
         }
     }
 }
