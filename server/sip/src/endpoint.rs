@@ -5,13 +5,21 @@
 //! call itself over loopback: a dialog is known by Call-ID and our own tag, and the tables of client and server
 //! transactions are apart.
 
+mod answers;
 mod api;
 mod body;
 mod call;
+mod challenge;
+mod change;
 mod compose;
+mod hold;
 mod identity;
 mod in_dialog;
+mod outbound;
+mod progress;
+mod relay;
 mod screen;
+mod transfer;
 mod uac;
 mod uas;
 mod wire;
@@ -23,7 +31,9 @@ pub use self::api::{
     Command, Credentials, Destination, DialogId, EndCause, EndpointConfig, Event, FailureCause, IncomingCall, Input,
     Invitation, Limits, Opened, OutboundTrunk, Output, Registration, Replaces, Stats, Transfer, TrunkHealth, TrunkId,
 };
-use self::call::{Call, CallState, CallTimer};
+use self::call::{Call, CallState, CallTimer, Due};
+pub use self::hold::{HoldChange, is_held, with_direction};
+pub use self::relay::relayable;
 use crate::flow::Flow;
 use crate::known::Known;
 use crate::message::{Defect, Envelope, Message, Method, Parsed, Request, Response, Via, parse, via};
@@ -31,6 +41,7 @@ use crate::token::Tokens;
 use crate::transaction::timer::TimerTable;
 use crate::transaction::{AckGoes, Fired, Purpose, TransactionLayer, TxId, Wire};
 use crate::transport::{ServerNames, Streams};
+use crate::trunk::Trunks;
 
 /// A SIP user agent: as many calls in and out as its limits allow.
 pub struct Endpoint {
@@ -39,7 +50,8 @@ pub struct Endpoint {
     layer: TransactionLayer,
     calls: BTreeMap<DialogId, Call>,
     by_key: BTreeMap<(String, String), DialogId>,
-    timers: TimerTable<(DialogId, CallTimer)>,
+    timers: TimerTable<Due>,
+    trunks: Trunks,
     draining: Option<u32>,
     streams: Streams,
     names: ServerNames,
@@ -59,6 +71,7 @@ impl Endpoint {
             calls: BTreeMap::new(),
             by_key: BTreeMap::new(),
             timers: TimerTable::new(),
+            trunks: Trunks::default(),
             draining: None,
             streams: Streams::new(),
             names: ServerNames::default(),
@@ -201,11 +214,16 @@ impl Endpoint {
             Purpose::Offer(id) => self.offer_response(now, id, tx, response, envelope),
             Purpose::Bye(id) => {
                 if response.status >= 200 {
-                    self.remove_call(id);
+                    self.remove_call(now, id);
                 }
             }
-            Purpose::Info(id) => self.info_response(now, id, response.status),
-            Purpose::Cancel | Purpose::StrayBye => {}
+            Purpose::Info(id) => self.check_alive(now, id, response.status),
+            Purpose::Unwanted(state) => self.unwanted_response(now, tx, state, response, envelope),
+            Purpose::Refer(id) => self.refer_response(now, id, response.status),
+            Purpose::Notify(id) => self.notify_response(id, response.status),
+            Purpose::Register(key) => self.register_response(now, key, tx, response),
+            Purpose::Ping(key, index) => self.ping_response(key, index, response.status),
+            Purpose::Cancel | Purpose::StrayBye | Purpose::Prack => {}
         }
     }
 
@@ -221,13 +239,14 @@ impl Endpoint {
             Command::RejectOffer { dialog, status } => self.reject_offer(now, dialog, status),
             Command::Invite(invitation) => self.invite(now, *invitation),
             Command::Redirect { dialog, contacts } => self.redirect(now, dialog, &contacts),
-            // Nothing reaches these yet that they could answer.
-            Command::AckAnswer { .. }
-            | Command::Refer { .. }
-            | Command::AcceptRefer { .. }
-            | Command::RejectRefer { .. }
-            | Command::NotifyRefer { .. }
-            | Command::SetOutboundTrunks(_) => {}
+            Command::AckAnswer { dialog, sdp } => self.ack_answer(dialog, sdp),
+            Command::Refer { dialog, to, replaces, referred_by } => {
+                self.refer(now, dialog, to, replaces, referred_by.as_ref());
+            }
+            Command::AcceptRefer { dialog } => self.accept_refer(now, dialog),
+            Command::RejectRefer { dialog, status } => self.reject_refer(now, dialog, status),
+            Command::NotifyRefer { dialog, status, end } => self.notify_refer(now, dialog, status, end),
+            Command::SetOutboundTrunks(trunks) => self.set_outbound_trunks(now, trunks),
             Command::Offer { dialog, sdp } => self.offer(now, dialog, sdp),
             Command::Info { dialog, content_type, body } => self.info(now, dialog, &content_type, body),
             Command::SetUsers(users) => self.known.set_users(users),
@@ -259,26 +278,36 @@ impl Endpoint {
             };
             if layer_first {
                 match self.layer.fire_next(now, &mut self.wire) {
-                    Fired::TimedOut(purpose) => self.transaction_timed_out(now, purpose),
+                    Fired::TimedOut(tx, purpose) => self.unanswered(now, tx, purpose, FailureCause::Timeout),
                     Fired::Other => {}
                     Fired::Nothing => break,
                 }
-            } else if let Some((id, timer)) = self.timers.pop_due(now) {
-                self.call_timer(now, id, timer);
+            } else if let Some(due) = self.timers.pop_due(now) {
+                match due {
+                    Due::Call(id, timer) => self.call_timer(now, id, timer),
+                    Due::Cancelled(tx) => self.layer.close_client(tx),
+                    Due::Trunk(key, timer) => self.trunk_timer(now, key, timer),
+                }
             } else {
                 break;
             }
         }
     }
 
-    fn transaction_timed_out(&mut self, now: Instant, purpose: Purpose) {
+    /// A request of ours drew no final response, or could not be sent.
+    fn unanswered(&mut self, now: Instant, tx: TxId, purpose: Purpose, why: FailureCause) {
         match purpose {
-            Purpose::Invite(id) => self.invite_timed_out(id),
-            Purpose::Bye(id) => drop(self.remove_call(id)),
+            Purpose::Invite(id) => self.invite_unanswered(now, id, tx, why),
+            Purpose::Bye(id) => drop(self.remove_call(now, id)),
             // RFC 3261 §12.2.1.2: "A UAC SHOULD also terminate a dialog if no response at all is received for the
             // request".
-            Purpose::Info(id) | Purpose::Offer(id) => self.leave(now, id, EndCause::Timeout),
-            Purpose::Cancel | Purpose::StrayBye => {}
+            Purpose::Info(id) | Purpose::Notify(id) => self.leave(now, id, EndCause::Timeout),
+            Purpose::Offer(id) => self.offer_timed_out(now, id),
+            Purpose::Refer(id) => self.refer_timed_out(now, id),
+            Purpose::Unwanted(_) => self.timers.disarm(Due::Cancelled(tx)),
+            Purpose::Register(key) => self.register_unanswered(now, key),
+            Purpose::Ping(key, index) => self.ping_unanswered(key, index),
+            Purpose::Cancel | Purpose::StrayBye | Purpose::Prack => {}
         }
     }
 
@@ -287,8 +316,13 @@ impl Endpoint {
             CallTimer::RepeatAnswer => self.repeat_answer(now, id),
             CallTimer::NoAck => self.no_ack(now, id),
             CallTimer::Extend => self.extend(now, id),
+            CallTimer::RepeatProgress => self.repeat_progress(now, id),
+            CallTimer::NoPrack => self.no_prack(now, id),
             CallTimer::C => self.ring_timed_out(now, id),
-            CallTimer::CancelTimeout => self.cancel_timed_out(id),
+            CallTimer::Try => self.try_timed_out(now, id),
+            CallTimer::Glare => self.send_waiting(now, id),
+            CallTimer::Refresh => self.refresh(now, id),
+            CallTimer::Lapse => self.leave(now, id, EndCause::Expired),
         }
     }
 
@@ -297,16 +331,29 @@ impl Endpoint {
         self.calls.insert(id, Call { id, key, state });
     }
 
-    fn remove_call(&mut self, id: DialogId) -> Option<Call> {
-        let call = self.calls.remove(&id)?;
+    /// Forgets a call. Requests of theirs that wait for the application get their answer, the changes of ours are given
+    /// up; the INVITEs of a call that is not answered are its remover's to end.
+    fn remove_call(&mut self, now: Instant, id: DialogId) -> Option<Call> {
+        let mut call = self.calls.remove(&id)?;
         self.by_key.remove(&call.key);
-        if let CallState::Confirmed(confirmed) = &call.state
-            && let Some(tx) = confirmed.offering
-        {
-            self.layer.close_client(tx);
-        }
         for timer in CallTimer::ALL {
-            self.timers.disarm((id, timer));
+            self.timers.disarm(Due::Call(id, timer));
+        }
+        match call.state {
+            CallState::Confirmed(confirmed) => {
+                self.end_confirmed(now, *confirmed);
+                return None;
+            }
+            CallState::Ringing(ringing) => {
+                self.end_changes(now, ringing.session);
+                return None;
+            }
+            CallState::Calling(ref mut calling) => {
+                for early in std::mem::take(&mut calling.early) {
+                    self.end_changes(now, early.session);
+                }
+            }
+            CallState::Leaving(_) => {}
         }
         Some(call)
     }

@@ -48,10 +48,13 @@ pub mod framer;
 mod known;
 pub mod message;
 pub mod origin;
+mod reliable;
 pub mod sdp;
+mod session_timer;
 mod token;
 mod transaction;
 mod transport;
+mod trunk;
 
 pub use endpoint::{
     Command, DialogId, Endpoint, EndpointConfig, Event, Input, Invitation, Limits, Opened, Output, Stats, TrunkId,

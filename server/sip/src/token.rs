@@ -51,6 +51,11 @@ impl Tokens {
         self.rng.next_u32() % bound.max(1)
     }
 
+    /// Any number.
+    pub(crate) fn number(&mut self) -> u32 {
+        self.rng.next_u32()
+    }
+
     fn hex(&mut self) -> String {
         format!("{:016x}{:08x}", self.rng.next_u64(), self.rng.next_u32())
     }

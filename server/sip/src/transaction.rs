@@ -21,6 +21,7 @@ use self::timer::{Timer, TimerTable};
 use crate::endpoint::DialogId;
 use crate::flow::Flow;
 use crate::message::{Envelope, HeaderId, Headers, Method, Request, Response};
+use crate::trunk::TrunkKey;
 
 /// One transaction of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,8 +72,29 @@ pub(crate) enum Purpose {
     StrayBye,
     /// An INFO in a call.
     Info(DialogId),
-    /// A re-INVITE in a call.
+    /// A re-INVITE or UPDATE in a call.
     Offer(DialogId),
+    /// An INVITE nobody waits for any more.
+    Unwanted(Unwanted),
+    /// A PRACK; the INVITE has its own patience.
+    Prack,
+    /// A REFER in a call.
+    Refer(DialogId),
+    /// A NOTIFY of how a transfer goes.
+    Notify(DialogId),
+    /// A REGISTER of a trunk.
+    Register(TrunkKey),
+    /// An OPTIONS that asks a target of a trunk whether it lives.
+    Ping(TrunkKey, usize),
+}
+
+/// How far an INVITE is that nobody waits for (RFC 3261 §9.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unwanted {
+    /// It has drawn nothing yet, and must not be cancelled until it has.
+    Silent,
+    /// Its CANCEL has been sent.
+    Cancelled,
 }
 
 /// What a wake-up found.
@@ -83,7 +105,7 @@ pub(crate) enum Fired {
     /// A timer that concerns no user.
     Other,
     /// A client transaction ended without an answer.
-    TimedOut(Purpose),
+    TimedOut(TxId, Purpose),
 }
 
 /// Bytes to send.
@@ -337,16 +359,28 @@ impl TransactionLayer {
         true
     }
 
+    /// The way the responses of a server transaction take.
+    pub(crate) fn server_flow(&self, tx: TxId) -> Option<Flow> {
+        self.servers.get(&tx).map(|entry| entry.flow)
+    }
+
     /// The request a client transaction sent, and its way.
     pub(crate) fn client_request(&self, tx: TxId) -> Option<(&Request, Flow)> {
         self.clients.get(&tx).map(|entry| (&entry.request, entry.flow))
     }
 
-    /// Ends the client transactions whose way cannot be gone; gives back what each was for.
-    pub(crate) fn fail_clients(&mut self, way: impl Fn(Flow) -> bool) -> Vec<Purpose> {
+    /// Ends the client transactions whose way cannot be gone; gives back which, and what each was for.
+    pub(crate) fn fail_clients(&mut self, way: impl Fn(Flow) -> bool) -> Vec<(TxId, Purpose)> {
         let failed: Vec<_> =
             self.clients.iter().filter(|(_, entry)| way(entry.flow) && entry.is_open()).map(|(&tx, _)| tx).collect();
-        failed.into_iter().filter_map(|tx| self.remove(tx)).collect()
+        failed.into_iter().filter_map(|tx| Some((tx, self.remove(tx)?))).collect()
+    }
+
+    /// Says anew what a client transaction is for.
+    pub(crate) fn set_purpose(&mut self, tx: TxId, purpose: Purpose) {
+        if let Some(entry) = self.clients.get_mut(&tx) {
+            entry.purpose = purpose;
+        }
     }
 
     /// Gives a client transaction up.
@@ -377,7 +411,7 @@ impl TransactionLayer {
         };
         let timed_out = actions.iter().any(|action| matches!(action, Action::Leave(Gone::TimedOut)));
         self.perform(now, tx, flow, actions, wire);
-        purpose.filter(|_| timed_out).map_or(Fired::Other, Fired::TimedOut)
+        purpose.filter(|_| timed_out).map_or(Fired::Other, |purpose| Fired::TimedOut(tx, purpose))
     }
 
     fn perform(&mut self, now: Instant, tx: TxId, flow: Flow, actions: Vec<Action>, wire: &mut Wire) {

@@ -32,6 +32,11 @@ impl DialogId {
     pub(crate) fn incoming(number: u64) -> Self {
         Self(number & !Self::OUTGOING)
     }
+
+    /// Whether we placed the call: then its Call-ID is ours.
+    pub(crate) fn is_outgoing(self) -> bool {
+        self.0 & Self::OUTGOING != 0
+    }
 }
 
 /// How an endpoint presents itself.

@@ -18,6 +18,33 @@ pub(super) fn sdp_of(headers: &Headers, body: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// Gives a description of ours a version above that of the one before, if it has not (RFC 3264 §8: "the version in the
+/// origin field MUST increment by one from the previous SDP").
+pub(super) fn above_version(sdp: Vec<u8>, before: &[u8]) -> Vec<u8> {
+    if sdp == before {
+        return sdp;
+    }
+    match (version(&sdp), version(before)) {
+        (Some((_, mine)), Some((_, last))) if mine > last => sdp,
+        (Some((range, _)), Some((_, last))) => {
+            let mut changed = sdp;
+            changed.splice(range, last.saturating_add(1).to_string().into_bytes());
+            changed
+        }
+        (_, _) => sdp,
+    }
+}
+
+/// Where the version of `o=` stands, and what it is.
+fn version(sdp: &[u8]) -> Option<(std::ops::Range<usize>, u64)> {
+    let line = if sdp.starts_with(b"o=") { 0 } else { sdp.windows(3).position(|window| window == b"\no=")? + 1 };
+    let rest = sdp.get(line..)?;
+    let mut spaces = rest.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(index, _)| index);
+    let (start, end) = (spaces.nth(1)? + 1, spaces.next()?);
+    let number = std::str::from_utf8(rest.get(start..end)?).ok()?.parse().ok()?;
+    Some((line + start..line + end, number))
+}
+
 fn content_type(headers: &Headers) -> Option<(String, Params)> {
     let text = headers.first(HeaderId::ContentType)?.text().into_owned();
     let (kind, params) = text.split_once(';').unwrap_or((&text, ""));
@@ -56,4 +83,21 @@ fn sdp_content(lines: &[&[u8]]) -> Option<Vec<u8>> {
         })
     });
     is_sdp.then(|| content.get(1..).unwrap_or_default().concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_offer_gets_the_next_version() {
+        let of = |version: &str| format!("v=0\r\no=- 7 {version} IN IP4 192.0.2.1\r\ns=-\r\n").into_bytes();
+        assert_eq!(
+            above_version([of("2"), b"a=sendonly".to_vec()].concat(), &of("9")),
+            [of("10"), b"a=sendonly".to_vec()].concat()
+        );
+        assert_eq!(above_version(of("11"), &of("9")), of("11"));
+        assert_eq!(above_version(of("9"), &of("9")), of("9"), "the same again is a refresh");
+        assert_eq!(above_version(b"nothing".to_vec(), &of("9")), b"nothing");
+    }
 }

@@ -8,7 +8,11 @@ use crate::flow::Flow;
 use crate::message::{Header, HeaderId, NameAddr, Request, Response, SipUri};
 
 /// The methods this endpoint takes.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
+/// The extensions this endpoint understands, but for reliable provisional responses.
+pub(super) const SUPPORTED: &str = "timer, replaces";
+/// Those included.
+pub(super) const SUPPORTED_RELIABLY: &str = "100rel, timer, replaces";
 
 impl Endpoint {
     /// Puts Via in front, and the header fields every request of ours has.
@@ -24,16 +28,21 @@ impl Endpoint {
 
     /// What a message that opens or changes a session says about us.
     pub(super) fn session_headers(&self, flow: Flow) -> Vec<Header> {
-        let mut uri = SipUri::new(None, self.local(flow));
-        if let Some(transport) = flow.transport.uri_param() {
-            uri.params.set("transport", transport);
-        }
-        let contact = NameAddr::new(None, uri);
+        let contact = self.contact(None, flow);
         vec![Header::new("Contact", contact.to_string()), Header::new("Allow", ALLOW)]
     }
 
+    /// Where requests of this far side reach us.
+    pub(super) fn contact(&self, user: Option<&str>, flow: Flow) -> NameAddr {
+        let mut uri = SipUri::new(user, self.local(flow));
+        if let Some(transport) = flow.transport.uri_param() {
+            uri.params.set("transport", transport);
+        }
+        NameAddr::new(None, uri)
+    }
+
     /// The address of ours that this far side is told.
-    fn local(&self, flow: Flow) -> SocketAddr {
+    pub(super) fn local(&self, flow: Flow) -> SocketAddr {
         self.config.local.toward(flow.transport, flow.remote)
     }
 
@@ -62,6 +71,7 @@ impl Endpoint {
         for header in self.session_headers(flow) {
             response.headers.push_header(header);
         }
+        response.headers.push(HeaderId::Supported, SUPPORTED);
         if let Some(sdp) = sdp {
             response.headers.push(HeaderId::ContentType, SDP);
             response.body = sdp;

@@ -5,6 +5,11 @@ use super::body::{SDP, sdp_of};
 use super::compose::ALLOW;
 use crate::flow::Flow;
 use crate::message::{Defect, Envelope, Header, HeaderId, Method, Request, Response, Scheme, SipUri, text, via};
+use crate::reliable::RELIABLE;
+use crate::session_timer::TIMER;
+
+/// Extensions that a request may require of us.
+const UNDERSTOOD: [&str; 3] = [RELIABLE, TIMER, "replaces"];
 
 /// A refusal: the status, and header fields that explain it.
 #[derive(Debug)]
@@ -29,13 +34,7 @@ pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusa
     match &request.method {
         Method::Other(_) => return Err(Refusal::new(501).with(HeaderId::Allow, ALLOW)),
         // RFC 3261 §8.2.1: "The UAS MUST also add an Allow header field to the 405 (Method Not Allowed) response."
-        Method::Register
-        | Method::Subscribe
-        | Method::Notify
-        | Method::Publish
-        | Method::Refer
-        | Method::Message
-        | Method::Prack => {
+        Method::Register | Method::Subscribe | Method::Publish | Method::Message => {
             return Err(Refusal::new(405).with(HeaderId::Allow, ALLOW));
         }
         Method::Invite
@@ -44,7 +43,13 @@ pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusa
         | Method::Cancel
         | Method::Options
         | Method::Info
-        | Method::Update => {}
+        | Method::Update
+        | Method::Refer
+        | Method::Notify
+        | Method::Prack => {}
+    }
+    if envelope.max_forwards == Some(0) {
+        return Err(Refusal::new(483));
     }
     if envelope.to.tag().is_none() {
         match text::decode(&request.uri).parse::<SipUri>() {
@@ -54,15 +59,13 @@ pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusa
             Ok(_) => return Err(Refusal::new(416)),
             Err(_) => return Err(malformed_uri()),
         }
-        if envelope.max_forwards == Some(0) {
-            return Err(Refusal::new(483));
-        }
     }
-    let required = request.headers.list(HeaderId::Require);
-    if !required.is_empty() {
+    let mut unknown = request.headers.list(HeaderId::Require);
+    unknown.retain(|option| !UNDERSTOOD.iter().any(|known| option.eq_ignore_ascii_case(known)));
+    if !unknown.is_empty() {
         // RFC 3261 §8.2.2.3: "the UAS MUST add an Unsupported header field, and list in it those options it does not
         // understand".
-        return Err(Refusal::new(420).with(HeaderId::Unsupported, &required.join(", ")));
+        return Err(Refusal::new(420).with(HeaderId::Unsupported, &unknown.join(", ")));
     }
     check_content(request)
 }

@@ -1,301 +1,288 @@
-//! The caller's side: INVITE, its answers and forks, CANCEL (RFC 3261 §9.1, §13.2).
+//! The caller's side: an INVITE and the ways it may take, one after the other or all at once (RFC 3261 §13.2.1).
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
-use super::api::{Destination, DialogId, EndCause, Event, FailureCause, Invitation};
-use super::body::{SDP, sdp_of};
-use super::call::{Call, CallState, CallTimer, Calling, Cancel, Confirmed};
-use super::identity::{self, anonymous};
-use crate::dialog::Dialog;
-use crate::flow::Flow;
-use crate::message::{Envelope, Header, HeaderId, Headers, Method, NameAddr, Params, Request, Response, via};
-use crate::transaction::timer::PATIENCE;
-use crate::transaction::{Purpose, TxId, cancel_of};
+use super::api::{Destination, DialogId, Event, FailureCause, Invitation};
+use super::body::SDP;
+use super::call::{Attempt, Call, CallState, CallTimer, Calling, Due, Extras, Final, Way};
+use super::compose::{SUPPORTED, SUPPORTED_RELIABLY};
+use super::identity::anonymous;
+use crate::message::{Header, HeaderId, Headers, Method, NameAddr, Params, Request};
+use crate::session_timer::{DEFAULT_SECONDS, MIN_SECONDS, request_headers};
+use crate::transaction::{Purpose, TxId};
+use crate::trunk::TrunkKey;
 
-/// Timer C (RFC 3261 §16.6): longer than the minute after which a callee repeats its provisional response, three times
-/// over.
-pub(super) const TIMER_C: Duration = Duration::from_secs(185);
-/// Forks whose early dialogs are remembered; the others are still acknowledged and hung up.
-const MAX_EARLY_DIALOGS: usize = 8;
+/// The ways of one call.
+struct Plan {
+    ways: VecDeque<Way>,
+    /// All at once.
+    parallel: bool,
+    trunk: Option<(TrunkKey, Duration)>,
+}
 
 impl Endpoint {
     pub(super) fn invite(&mut self, now: Instant, invitation: Invitation) {
         let id = invitation.dialog;
-        let flow = match &invitation.destination {
-            Destination::Target(target) => self.flow_to(target),
-            Destination::Trunk(_) | Destination::User(_) => None,
-        };
-        let Some(flow) = flow else {
-            return self.emit(Event::Failed { dialog: id, status: 480, cause: FailureCause::Unreachable });
-        };
         if self.calls.len() >= self.config.limits.dialogs || self.calls.contains_key(&id) {
             return self.emit(Event::Failed { dialog: id, status: 503, cause: FailureCause::Overload });
         }
-        let call_id = self.tokens.call_id();
-        let tag = self.tokens.tag();
-        let request = self.compose_invite(&call_id, &tag, flow, invitation);
-        let tx = self.send_request(now, request, flow, Purpose::Invite(id));
-        let calling = Calling { tx, early: Vec::new(), progress: false, cancel: Cancel::No };
-        self.insert_call(id, (call_id, tag), CallState::Calling(Box::new(calling)));
+        let Some(plan) = self.plan(now, &invitation.destination) else {
+            return self.emit(Event::Failed { dialog: id, status: 480, cause: FailureCause::Unreachable });
+        };
+        let key = (self.tokens.call_id(), self.tokens.tag());
+        let calling = Calling {
+            invitation,
+            number: 0,
+            trunk: plan.trunk,
+            ways: plan.ways,
+            attempts: Vec::new(),
+            early: Vec::new(),
+            best: None,
+            told: false,
+        };
+        self.insert_call(id, key, CallState::Calling(Box::new(calling)));
+        if !plan.parallel {
+            self.next_way(now, id);
+            return;
+        }
+        // One number for all, as a proxy that forks would send it: a phone that is reached twice sees a merged request
+        // (RFC 3261 §8.2.2.2) and rings once.
+        let Some(calling) = self.calling_mut(id) else { return };
+        calling.number = 1;
+        for way in std::mem::take(&mut calling.ways) {
+            self.attempt(now, id, way, Extras::default());
+        }
     }
 
-    fn compose_invite(&self, call_id: &str, tag: &str, flow: Flow, invitation: Invitation) -> Request {
-        let Invitation { mut to, mut from, sdp, headers: further, identity, privacy, .. } = invitation;
-        if privacy {
-            // RFC 3323 §4.1.1.3: the From of a caller who is not to be named.
-            from = anonymous();
+    /// Where an INVITE may go; `None` if there is no place.
+    fn plan(&mut self, now: Instant, destination: &Destination) -> Option<Plan> {
+        match destination {
+            Destination::Target(target) => {
+                let way = Way { flow: self.flow_to(target)?, uri: None, target: 0 };
+                Some(Plan { ways: [way].into(), parallel: false, trunk: None })
+            }
+            Destination::Trunk(id) => {
+                let key = self.trunks.key_of(id)?;
+                let trunk = self.trunks.get(key)?;
+                let (try_for, targets) = (trunk.config.try_for, trunk.config.targets.clone());
+                let mut ways = VecDeque::new();
+                for target in trunk.usable(now) {
+                    let flow = targets.get(target).and_then(|address| self.flow_to(address));
+                    ways.extend(flow.map(|flow| Way { flow, uri: None, target }));
+                }
+                let plan = Plan { ways, parallel: false, trunk: Some((key, try_for)) };
+                (!plan.ways.is_empty()).then_some(plan)
+            }
+            Destination::User(_) => None,
+        }
+    }
+
+    /// Tries the next way; says whether there was one.
+    pub(super) fn next_way(&mut self, now: Instant, id: DialogId) -> bool {
+        let Some(Call { state: CallState::Calling(calling), .. }) = self.calls.get_mut(&id) else { return false };
+        while let Some(way) = calling.ways.pop_front() {
+            // A target may have gone down since the call began.
+            let usable = calling.trunk.is_none_or(|(key, _)| {
+                self.trunks.get(key).is_some_and(|trunk| trunk.usable(now).contains(&way.target))
+            });
+            if usable {
+                // A new number for each way: two targets may be one machine, which must not take the second INVITE for
+                // a copy of the first.
+                calling.number += 1;
+                self.attempt(now, id, way, Extras::default());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Sends an INVITE with the number the call stands at.
+    pub(super) fn attempt(&mut self, now: Instant, id: DialogId, way: Way, extras: Extras) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let CallState::Calling(calling) = &call.state else { return };
+        let try_for = calling.trunk.map(|(_, try_for)| try_for);
+        let request = self.compose_invite(&call.key, calling, &way, &extras);
+        let tx = self.send_request(now, request, way.flow, Purpose::Invite(id));
+        if let Some(try_for) = try_for {
+            self.timers.arm(Due::Call(id, CallTimer::Try), now + try_for);
+        }
+        if let Some(calling) = self.calling_mut(id) {
+            calling.attempts.push(Attempt { tx, way, progress: false, extras });
+        }
+    }
+
+    fn compose_invite(&self, key: &(String, String), calling: &Calling, way: &Way, extras: &Extras) -> Request {
+        let invitation = &calling.invitation;
+        let mut to = invitation.to.clone();
+        let mut from = if invitation.privacy { anonymous() } else { invitation.from.clone() };
+        let domain = calling.trunk.and_then(|(key, _)| self.trunks.get(key)?.config.domain.clone());
+        if let Some(domain) = domain {
+            (to.host, to.port) = (domain.clone(), None);
+            if !invitation.privacy {
+                (from.uri.host, from.uri.port) = (domain, None);
+            }
         }
         // RFC 3261 §19.1.1: header components and the method parameter have no place in a Request-URI or To.
         to.headers = None;
-        from.params.set("tag", tag);
+        from.params.set("tag", &key.1);
+        let uri = way.uri.as_ref().unwrap_or(&to).to_string().into_bytes();
         let mut headers = Headers::default();
         headers.push(HeaderId::MaxForwards, "70");
         headers.push(HeaderId::From, from.to_string());
-        headers.push(HeaderId::To, NameAddr { display: None, uri: to.clone(), params: Params::default() }.to_string());
-        headers.push(HeaderId::CallId, call_id);
-        headers.push(HeaderId::CSeq, "1 INVITE");
-        for header in self.session_headers(flow) {
+        headers.push(HeaderId::To, NameAddr { display: None, uri: to, params: Params::default() }.to_string());
+        headers.push(HeaderId::CallId, key.0.as_str());
+        headers.push(HeaderId::CSeq, format!("{} INVITE", calling.number));
+        for header in self.session_headers(way.flow) {
             headers.push_header(header);
         }
-        if let Some(identity) = identity {
-            headers.push(HeaderId::PAssertedIdentity, identity.to_string());
+        // Without an offer of ours a reliable provisional response would bring theirs, and its PRACK would have to
+        // bring the answer at once: then they shall not be reliable.
+        headers.push(HeaderId::Supported, if invitation.sdp.is_empty() { SUPPORTED } else { SUPPORTED_RELIABLY });
+        for header in request_headers(DEFAULT_SECONDS, extras.min_se.unwrap_or(MIN_SECONDS), None) {
+            headers.push_header(header);
         }
-        if privacy {
-            headers.push(HeaderId::Privacy, "id");
+        push_identity(&mut headers, invitation);
+        for (name, value) in &extras.authorization {
+            headers.push_header(Header::new(name, value.as_str()));
         }
-        if let Some(asker) = invitation.referred_by {
-            headers.push(HeaderId::ReferredBy, asker.to_string());
-        }
-        if let Some(diverter) = invitation.diversion {
-            headers.push(HeaderId::Diversion, diverter.to_string());
-        }
-        if let Some(replaces) = invitation.replaces {
-            headers.push(HeaderId::Replaces, replaces.to_string());
-        }
-        for (name, value) in further {
-            let header = Header::new(&name, value);
+        for (name, value) in &invitation.headers {
+            let header = Header::new(name, value.as_str());
             if !header.name().is_empty() && header.id().is_none_or(may_be_given) {
                 headers.push_header(header);
             }
         }
-        if !sdp.is_empty() {
+        if !invitation.sdp.is_empty() {
             headers.push(HeaderId::ContentType, SDP);
         }
-        Request { method: Method::Invite, uri: to.to_string().into_bytes(), headers, body: sdp }
+        Request { method: Method::Invite, uri, headers, body: invitation.sdp.clone() }
     }
 
-    /// A response to the INVITE of a call, or of one that is already gone.
-    pub(super) fn invite_response(
-        &mut self,
-        now: Instant,
-        id: DialogId,
-        tx: TxId,
-        response: &Response,
-        envelope: &Envelope,
-    ) {
-        match response.status {
-            ..200 => self.invite_progress(now, id, tx, response, envelope),
-            200..300 => self.invite_success(now, id, tx, response, envelope),
-            300.. => {
-                if let Some(Call { state: CallState::Calling(calling), .. }) = self.remove_call(id)
-                    && calling.cancel == Cancel::No
-                {
-                    let status = response.status;
-                    self.emit(if (300..400).contains(&status) {
-                        Event::Redirected {
-                            dialog: id,
-                            status,
-                            contacts: identity::redirect_contacts(&response.headers),
-                        }
-                    } else {
-                        Event::Failed { dialog: id, status, cause: FailureCause::Rejected }
-                    });
-                }
-            }
+    pub(super) fn calling_mut(&mut self, id: DialogId) -> Option<&mut Calling> {
+        match &mut self.calls.get_mut(&id)?.state {
+            CallState::Calling(calling) => Some(calling),
+            CallState::Ringing(_) | CallState::Confirmed(_) | CallState::Leaving(_) => None,
         }
-    }
-
-    fn invite_progress(&mut self, now: Instant, id: DialogId, tx: TxId, response: &Response, envelope: &Envelope) {
-        let early = self
-            .layer
-            .client_request(tx)
-            .and_then(|(invite, flow)| Dialog::uac(invite, response, envelope, flow))
-            .filter(|dialog| response.status > 100 && dialog.remote_tag().is_some());
-        let Some(Call { state: CallState::Calling(calling), .. }) = self.calls.get_mut(&id) else { return };
-        calling.progress = true;
-        if let Some(early) = early
-            && calling.early.len() < MAX_EARLY_DIALOGS
-            && calling.early.iter().all(|known| known.remote_tag() != early.remote_tag())
-        {
-            calling.early.push(early);
-        }
-        match calling.cancel {
-            Cancel::No => {
-                self.timers.arm((id, CallTimer::C), now + TIMER_C);
-                if response.status > 100 {
-                    let sdp = sdp_of(&response.headers, &response.body);
-                    let early = envelope.to.tag().unwrap_or_default().to_owned();
-                    self.emit(Event::Progress { dialog: id, status: response.status, sdp, early });
-                }
-            }
-            Cancel::AfterProvisional => self.send_cancel(now, id),
-            Cancel::Sent => {}
-        }
-    }
-
-    fn invite_success(&mut self, now: Instant, id: DialogId, tx: TxId, response: &Response, envelope: &Envelope) {
-        let Some(mut dialog) =
-            self.layer.client_request(tx).and_then(|(invite, flow)| Dialog::uac(invite, response, envelope, flow))
-        else {
-            return;
-        };
-        // RFC 3261 §13.2.2.4: each 2xx is acknowledged, whatever becomes of its dialog.
-        if !self.send_ack(tx, &dialog, envelope) {
-            return;
-        }
-        let waiting = match self.calls.get_mut(&id).map(|call| &mut call.state) {
-            Some(CallState::Calling(calling)) => {
-                if let Some(early) = calling.early.iter().find(|early| early.remote_tag() == dialog.remote_tag()) {
-                    dialog.inherit(early);
-                }
-                Some(calling.cancel)
-            }
-            Some(CallState::Ringing(_) | CallState::Confirmed(_) | CallState::Leaving(_)) | None => None,
-        };
-        match waiting {
-            Some(Cancel::No) => {
-                self.timers.disarm((id, CallTimer::C));
-                if let Some(call) = self.calls.get_mut(&id) {
-                    let confirmed = Confirmed { dialog, unacked: None, pending: None, offering: None };
-                    call.state = CallState::Confirmed(Box::new(confirmed));
-                }
-                self.emit(Event::Answered { dialog: id, sdp: sdp_of(&response.headers, &response.body) });
-            }
-            Some(Cancel::AfterProvisional | Cancel::Sent) => {
-                // The answer crossed our CANCEL.
-                self.remove_call(id);
-                self.send_stray_bye(now, dialog);
-            }
-            // Another branch of a fork answered too. RFC 3261 §13.2.2.4: "If, after acknowledging any 2xx response to
-            // an INVITE, the UAC does not want to continue with that dialog, then the UAC MUST terminate the dialog by
-            // sending a BYE request".
-            None => self.send_stray_bye(now, dialog),
-        }
-    }
-
-    /// Sends the ACK to a 2xx, and keeps it for the repeats of that 2xx. Says whether that was possible.
-    pub(super) fn send_ack(&mut self, tx: TxId, dialog: &Dialog, envelope: &Envelope) -> bool {
-        let mut ack = dialog.ack(envelope.cseq.number);
-        let flow = dialog.next_hop();
-        let branch = self.tokens.branch();
-        self.finish_request(&mut ack, flow, &branch);
-        let bytes = ack.to_bytes();
-        let stored = self.layer.store_ack(tx, dialog.remote_tag().unwrap_or_default(), flow, bytes.clone());
-        if stored {
-            self.wire.push((flow, bytes));
-        }
-        stored
-    }
-
-    fn send_stray_bye(&mut self, now: Instant, mut dialog: Dialog) {
-        let flow = dialog.next_hop();
-        let (bye, _) = dialog.next_request(Method::Bye);
-        self.send_request(now, bye, flow, Purpose::StrayBye);
     }
 
     /// We hang up before the call was answered.
     pub(super) fn withdraw(&mut self, now: Instant, id: DialogId) {
-        if self.give_up(now, id) {
-            self.emit(Event::Failed { dialog: id, status: 487, cause: FailureCause::Cancelled });
-        }
+        self.give_up(now, id, 487, FailureCause::Cancelled);
     }
 
     /// Timer C: the far side rings without a sign.
     pub(super) fn ring_timed_out(&mut self, now: Instant, id: DialogId) {
-        if self.give_up(now, id) {
-            self.emit(Event::Failed { dialog: id, status: 408, cause: FailureCause::Timeout });
+        if self.calling_mut(id).is_some() {
+            self.give_up(now, id, 408, FailureCause::Timeout);
         } else {
             self.offer_timed_out(now, id);
         }
     }
 
-    /// Cancels the INVITE, now or at its first provisional response. Says whether there was anything to cancel.
-    fn give_up(&mut self, now: Instant, id: DialogId) -> bool {
-        let Some(Call { state: CallState::Calling(calling), .. }) = self.calls.get_mut(&id) else { return false };
-        if calling.cancel != Cancel::No {
-            return false;
-        }
-        calling.cancel = Cancel::AfterProvisional;
-        if calling.progress {
-            self.send_cancel(now, id);
-        }
-        true
-    }
-
-    fn send_cancel(&mut self, now: Instant, id: DialogId) {
-        let Some(Call { state: CallState::Calling(calling), .. }) = self.calls.get_mut(&id) else { return };
-        calling.cancel = Cancel::Sent;
-        let tx = calling.tx;
-        let Some((invite, flow)) = self.layer.client_request(tx) else { return };
-        let branch = via::top(&invite.headers).and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
-        let cancel = cancel_of(invite);
-        self.layer.open_client(now, cancel, &branch, flow, Purpose::Cancel, &mut self.wire);
-        self.timers.disarm((id, CallTimer::C));
-        // RFC 3261 §9.1: "If there is no final response for the original request in 64*T1 seconds […], the client
-        // SHOULD then consider the original transaction cancelled and SHOULD destroy the client transaction".
-        self.timers.arm((id, CallTimer::CancelTimeout), now + PATIENCE);
-    }
-
-    pub(super) fn cancel_timed_out(&mut self, id: DialogId) {
-        if let Some(Call { state: CallState::Calling(calling), .. }) = self.remove_call(id) {
-            self.layer.close_client(calling.tx);
+    fn give_up(&mut self, now: Instant, id: DialogId, status: u16, cause: FailureCause) {
+        if let Some(Call { state: CallState::Calling(calling), .. }) = self.remove_call(now, id) {
+            for attempt in calling.attempts {
+                self.abandon(now, attempt.tx, attempt.progress);
+            }
+            self.emit(Event::Failed { dialog: id, status, cause });
         }
     }
 
-    /// Timer B: the INVITE drew no response at all.
-    pub(super) fn invite_timed_out(&mut self, id: DialogId) {
-        if let Some(Call { state: CallState::Calling(calling), .. }) = self.remove_call(id)
-            && calling.cancel == Cancel::No
-        {
-            self.emit(Event::Failed { dialog: id, status: 408, cause: FailureCause::Timeout });
+    /// A target of a trunk has been silent for too long: the next one is tried. What still comes from this one is
+    /// cancelled.
+    pub(super) fn try_timed_out(&mut self, now: Instant, id: DialogId) {
+        let Some(calling) = self.calling_mut(id) else { return };
+        let Some(silent) = calling.attempts.iter().position(|attempt| !attempt.progress) else { return };
+        let attempt = calling.attempts.remove(silent);
+        let trunk = calling.trunk;
+        if let Some(trunk) = trunk.and_then(|(key, _)| self.trunks.get_mut(key)) {
+            trunk.silent(now, attempt.way.target);
         }
+        self.abandon(now, attempt.tx, false);
+        let end = Final { status: 408, cause: FailureCause::Timeout, contacts: Vec::new() };
+        self.way_ended(now, id, end);
     }
 
-    /// Sends an INFO (RFC 6086).
-    pub(super) fn info(&mut self, now: Instant, id: DialogId, content_type: &str, body: Vec<u8>) {
-        let Some(Call { state: CallState::Confirmed(confirmed), .. }) = self.calls.get_mut(&id) else { return };
-        let flow = confirmed.dialog.next_hop();
-        let (mut info, _) = confirmed.dialog.next_request(Method::Info);
-        info.headers.push(HeaderId::ContentType, content_type);
-        info.body = body;
-        self.send_request(now, info, flow, Purpose::Info(id));
+    /// An INVITE drew no final response: none at all in 64*T1, or there is no connection to send it on.
+    pub(super) fn invite_unanswered(&mut self, now: Instant, id: DialogId, tx: TxId, cause: FailureCause) {
+        let Some(calling) = self.calling_mut(id) else { return };
+        let Some(index) = calling.attempts.iter().position(|attempt| attempt.tx == tx) else { return };
+        let attempt = calling.attempts.remove(index);
+        let trunk = calling.trunk;
+        if let Some(trunk) = trunk.and_then(|(key, _)| self.trunks.get_mut(key)) {
+            trunk.silent(now, attempt.way.target);
+        }
+        let status = if cause == FailureCause::Timeout { 408 } else { 503 };
+        self.way_ended(now, id, Final { status, cause, contacts: Vec::new() });
     }
 
-    pub(super) fn info_response(&mut self, now: Instant, id: DialogId, status: u16) {
-        // RFC 3261 §12.2.1.2: "If the response for a request within a dialog is a 481 (Call/Transaction Does Not Exist)
-        // or a 408 (Request Timeout), the UAC SHOULD terminate the dialog."
-        match status {
-            481 => self.forget(id),
-            408 => self.leave(now, id, EndCause::Timeout),
-            _ => {}
+    /// One way has come to nothing: the next one, or the end of the call once all have.
+    pub(super) fn way_ended(&mut self, now: Instant, id: DialogId, end: Final) {
+        let Some(calling) = self.calling_mut(id) else { return };
+        let elsewhere = end.cause != FailureCause::Rejected || end.status == 503;
+        let go_on = elsewhere && calling.trunk.is_some() && !calling.told;
+        let rank = |end: &Final| preference(end.status);
+        if calling.best.as_ref().is_none_or(|best| rank(&end) < rank(best)) {
+            calling.best = Some(end.clone());
         }
+        if go_on && self.next_way(now, id) {
+            return;
+        }
+        let Some(calling) = self.calling_mut(id) else { return };
+        // RFC 3261 §16.7: a 6xx ends all branches of a fork.
+        if !calling.attempts.is_empty() && end.status < 600 {
+            return;
+        }
+        let Some(Call { state: CallState::Calling(calling), .. }) = self.remove_call(now, id) else { return };
+        for attempt in calling.attempts {
+            self.abandon(now, attempt.tx, attempt.progress);
+        }
+        let Final { status, cause, contacts } = calling.best.unwrap_or(end);
+        self.emit(if (300..400).contains(&status) {
+            Event::Redirected { dialog: id, status, contacts }
+        } else {
+            Event::Failed { dialog: id, status, cause }
+        });
     }
+}
 
-    /// The far side does not know the dialog: there is nobody to send a BYE to.
-    pub(super) fn forget(&mut self, id: DialogId) {
-        let confirmed = self.calls.get(&id).is_some_and(|call| matches!(call.state, CallState::Confirmed(_)));
-        if confirmed {
-            self.remove_call(id);
-            self.emit(Event::Ended { dialog: id, cause: EndCause::Gone });
-        }
+/// Who calls, and for whom (RFC 3323, RFC 3325, RFC 3891, RFC 3892, RFC 5806).
+fn push_identity(headers: &mut Headers, invitation: &Invitation) {
+    if let Some(identity) = &invitation.identity {
+        headers.push(HeaderId::PAssertedIdentity, identity.to_string());
+    }
+    if invitation.privacy {
+        headers.push(HeaderId::Privacy, "id");
+    }
+    if let Some(asker) = &invitation.referred_by {
+        headers.push(HeaderId::ReferredBy, asker.to_string());
+    }
+    if let Some(diverter) = &invitation.diversion {
+        headers.push(HeaderId::Diversion, diverter.to_string());
+    }
+    if let Some(replaces) = &invitation.replaces {
+        headers.push(HeaderId::Replaces, replaces.to_string());
+    }
+}
+
+/// Which of several final responses is told, the lowest first (RFC 3261 §16.7 step 6): what a person decided tells more
+/// than that nobody could be reached.
+fn preference(status: u16) -> u8 {
+    match status {
+        600.. => 0,
+        486 => 1,
+        300..=399 => 2,
+        408 | 480 => 4,
+        500..=599 => 5,
+        _ => 3,
     }
 }
 
 /// Whether the application may add this header field to an INVITE; the others are the endpoint's own.
 fn may_be_given(id: HeaderId) -> bool {
     match id {
-        HeaderId::Reason | HeaderId::Route | HeaderId::Supported | HeaderId::Warning | HeaderId::Timestamp => true,
+        HeaderId::Reason | HeaderId::Route | HeaderId::Warning | HeaderId::Timestamp => true,
         HeaderId::Via
         | HeaderId::From
         | HeaderId::To
@@ -308,6 +295,7 @@ fn may_be_given(id: HeaderId) -> bool {
         | HeaderId::ContentType
         | HeaderId::ContentEncoding
         | HeaderId::Require
+        | HeaderId::Supported
         | HeaderId::Unsupported
         | HeaderId::Allow
         | HeaderId::Accept

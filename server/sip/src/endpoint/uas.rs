@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use super::Endpoint;
 use super::api::{DialogId, EndCause, Event, IncomingCall};
 use super::body::{SDP, sdp_of};
-use super::call::{AckNews, CallState, CallTimer, Confirmed, Ringing, Unacked};
-use super::compose::ALLOW;
+use super::call::{AckNews, Call, CallState, CallTimer, Confirmed, Due, Ringing, Session, Unacked};
+use super::compose::{ALLOW, SUPPORTED};
 use super::identity;
 use super::screen::Refusal;
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::message::{Envelope, Header, HeaderId, Method, NameAddr, Request, Response, text};
+use crate::message::{Envelope, Header, HeaderId, Headers, Method, NameAddr, Request, Response, text};
 use crate::origin::Origin;
+use crate::reliable::{RELIABLE, ReliableSender};
+use crate::session_timer::{MIN_SECONDS, Refresher, Terms};
 use crate::transaction::timer::{PATIENCE, T1, T2};
 
 /// RFC 3261 §13.3.1.1: a provisional response "at every minute, to handle the possibility of lost provisional
@@ -32,21 +34,25 @@ impl Endpoint {
         match request.method {
             Method::Invite => self.incoming(now, flow, reply, request, envelope),
             Method::Options => {
-                let refusal = Refusal::new(200).with(HeaderId::Allow, ALLOW).with(HeaderId::Accept, SDP);
+                let refusal = Refusal::new(200)
+                    .with(HeaderId::Allow, ALLOW)
+                    .with(HeaderId::Accept, SDP)
+                    .with(HeaderId::Supported, SUPPORTED);
                 self.refuse(reply, request, envelope, refusal);
             }
-            // BYE, INFO and UPDATE live in dialogs only.
-            Method::Bye | Method::Info | Method::Update => self.refuse(reply, request, envelope, Refusal::new(481)),
+            // These live in dialogs only.
+            Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
+                self.refuse(reply, request, envelope, Refusal::new(481));
+            }
+            // Nobody makes us call somebody from outside a call.
+            Method::Refer => self.refuse(reply, request, envelope, Refusal::new(403)),
             // ACK and CANCEL have been dealt with, the others have been refused.
             Method::Ack
             | Method::Cancel
             | Method::Register
             | Method::Subscribe
-            | Method::Notify
             | Method::Publish
-            | Method::Refer
             | Method::Message
-            | Method::Prack
             | Method::Other(_) => {}
         }
     }
@@ -68,6 +74,14 @@ impl Endpoint {
         let Ok(request_uri) = text::decode(&request.uri).parse() else {
             return self.refuse(reply, request, envelope, Refusal::new(400));
         };
+        let Ok(terms) = Terms::answer(&request.headers, None) else {
+            let refusal = Refusal::new(422).with(HeaderId::MinSe, &MIN_SECONDS.to_string());
+            return self.refuse(reply, request, envelope, refusal);
+        };
+        let replaces = match self.replaced(request) {
+            Ok(replaces) => replaces,
+            Err(refusal) => return self.refuse(reply, request, envelope, refusal),
+        };
         let tag = self.tokens.tag();
         let Some(dialog) = Dialog::uas(request, envelope, &tag, flow) else {
             // RFC 3261 §8.1.1.8: a request that can make a dialog has exactly one Contact.
@@ -81,8 +95,21 @@ impl Endpoint {
         self.next_dialog += 1;
         let id = DialogId::incoming(self.next_dialog);
         self.layer.set_owner(tx, id);
-        let ringing =
-            Ringing { dialog, tx, request: request.clone(), number: envelope.cseq.number, flow: reply, progress: None };
+        let mut session = Session::new(dialog, lists_update(&request.headers));
+        session.theirs = sdp_of(&request.headers, &request.body);
+        let reliably = request.headers.list(HeaderId::Require).iter().any(|it| it.eq_ignore_ascii_case(RELIABLE));
+        let reliable = reliably.then(|| ReliableSender::new(self.tokens.number()));
+        let ringing = Ringing {
+            session,
+            tx,
+            request: request.clone(),
+            number: envelope.cseq.number,
+            flow: reply,
+            progress: None,
+            reliable,
+            accepted: None,
+            terms,
+        };
         self.insert_call(id, (envelope.call_id.clone(), tag), CallState::Ringing(Box::new(ringing)));
         let origin = self.known.origin(flow.remote.ip());
         // RFC 3325 §5: an assertion counts only from a node that is trusted with it.
@@ -102,16 +129,18 @@ impl Endpoint {
             asserted,
             privacy: identity::wants_privacy(&request.headers, &envelope.from),
             diversion: identity::diversion(&request.headers),
-            replaces: None,
+            replaces,
             headers: request.headers.clone(),
         })));
     }
 
     pub(super) fn progress(&mut self, now: Instant, id: DialogId, status: u16, sdp: Option<Vec<u8>>) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let CallState::Ringing(ringing) = &mut call.state else { return };
+        let Some(ringing) = self.ringing_mut(id) else { return };
         if !(101..200).contains(&status) {
             return;
+        }
+        if ringing.reliable.is_some() {
+            return self.progress_reliably(now, id, status, sdp);
         }
         ringing.progress = Some((status, sdp));
         self.extend(now, id);
@@ -125,37 +154,59 @@ impl Endpoint {
         let response = self.respond_in_dialog(&ringing.request, status, &call.key.1, ringing.flow, sdp);
         let tx = ringing.tx;
         self.layer.respond(now, tx, &response, &mut self.wire);
-        self.timers.arm((id, CallTimer::Extend), now + EXTEND_EVERY);
+        self.timers.arm(Due::Call(id, CallTimer::Extend), now + EXTEND_EVERY);
     }
 
     pub(super) fn accept(&mut self, now: Instant, id: DialogId, sdp: Vec<u8>) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let CallState::Ringing(ringing) = &call.state else { return };
+        let Some(ringing) = self.ringing_mut(id) else { return };
+        if ringing.reliable.as_ref().is_some_and(ReliableSender::holds_answer) {
+            // RFC 3262 §3: "the UAS MUST NOT send the 2xx until" a reliable response with a description is acknowledged.
+            ringing.accepted = Some(sdp);
+            return;
+        }
+        let described = ringing.reliable.as_ref().is_some_and(|reliable| reliable.described);
         let ringing_tx = ringing.tx;
-        let late_offer = sdp_of(&ringing.request.headers, &ringing.request.body).is_none();
-        let (number, flow, dialog, request) =
-            (ringing.number, ringing.flow, ringing.dialog.clone(), ringing.request.clone());
+        let late_offer = sdp_of(&ringing.request.headers, &ringing.request.body).is_none() && !described;
+        let (number, flow, request, terms) = (ringing.number, ringing.flow, ringing.request.clone(), ringing.terms);
+        let Some(call) = self.calls.get(&id) else { return };
         let tag = call.key.1.clone();
-        let response = self.respond_in_dialog(&request, 200, &tag, flow, Some(sdp));
+        // RFC 3261 §13.2.1: an answer that was acknowledged is the answer; none follows in the 2xx.
+        let body = (!described).then(|| sdp.clone());
+        let mut response = self.respond_in_dialog(&request, 200, &tag, flow, body);
+        for header in terms.headers() {
+            response.headers.push_header(header);
+        }
         let news = if late_offer { AckNews::ConfirmedWithAnswer } else { AckNews::Confirmed };
         // Waiting for the ACK begins before anything is sent: a fast BYE finds a confirmed dialog.
         let unacked = Unacked { number, bytes: response.to_bytes(), flow, interval: T1, news };
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.state = CallState::Confirmed(Box::new(Confirmed {
-                dialog,
-                unacked: Some(unacked),
-                pending: None,
-                offering: None,
-            }));
+        let Some(call) = self.calls.remove(&id) else { return };
+        let CallState::Ringing(ringing) = call.state else { return };
+        let mut session = ringing.session;
+        if !described {
+            session.ours = sdp;
         }
-        self.timers.disarm((id, CallTimer::Extend));
+        session.settled = true;
+        let mut confirmed = Confirmed::new(session);
+        confirmed.unacked = Some(unacked);
+        self.calls.insert(id, Call { state: CallState::Confirmed(Box::new(confirmed)), ..call });
+        for timer in [CallTimer::Extend, CallTimer::RepeatProgress, CallTimer::NoPrack] {
+            self.timers.disarm(Due::Call(id, timer));
+        }
         self.await_ack(now, id);
+        self.keep_session(now, id, terms.timer(Refresher::Uas));
         self.layer.respond(now, ringing_tx, &response, &mut self.wire);
     }
 
+    fn ringing_mut(&mut self, id: DialogId) -> Option<&mut Ringing> {
+        match &mut self.calls.get_mut(&id)?.state {
+            CallState::Ringing(ringing) => Some(ringing),
+            CallState::Calling(_) | CallState::Confirmed(_) | CallState::Leaving(_) => None,
+        }
+    }
+
     pub(super) fn await_ack(&mut self, now: Instant, id: DialogId) {
-        self.timers.arm((id, CallTimer::RepeatAnswer), now + T1);
-        self.timers.arm((id, CallTimer::NoAck), now + PATIENCE);
+        self.timers.arm(Due::Call(id, CallTimer::RepeatAnswer), now + T1);
+        self.timers.arm(Due::Call(id, CallTimer::NoAck), now + PATIENCE);
     }
 
     pub(super) fn reject(
@@ -179,7 +230,7 @@ impl Endpoint {
         }
         let tx = ringing.tx;
         self.layer.respond(now, tx, &response, &mut self.wire);
-        self.remove_call(id);
+        self.remove_call(now, id);
     }
 
     /// Sends the caller elsewhere (RFC 3261 §13.3.1.2).
@@ -192,7 +243,7 @@ impl Endpoint {
         }
         let tx = ringing.tx;
         self.layer.respond(now, tx, &response, &mut self.wire);
-        self.remove_call(id);
+        self.remove_call(now, id);
     }
 
     /// CANCEL (RFC 3261 §9.2).
@@ -219,7 +270,7 @@ impl Endpoint {
             self.reject(now, id, 487, None, None);
             self.emit(Event::Cancelled { dialog: id });
         } else {
-            self.drop_pending(now, id);
+            self.reject_offer(now, id, 487);
         }
     }
 
@@ -234,8 +285,8 @@ impl Endpoint {
         };
         // The number tells the ACK of a re-INVITE from a late one of the INVITE before.
         let Some(acked) = unacked.take_if(|unacked| unacked.number == envelope.cseq.number) else { return };
-        self.timers.disarm((id, CallTimer::RepeatAnswer));
-        self.timers.disarm((id, CallTimer::NoAck));
+        self.timers.disarm(Due::Call(id, CallTimer::RepeatAnswer));
+        self.timers.disarm(Due::Call(id, CallTimer::NoAck));
         if matches!(call.state, CallState::Leaving(_)) {
             return self.send_bye(now, id);
         }
@@ -243,10 +294,14 @@ impl Endpoint {
             AckNews::Confirmed => self.emit(Event::Confirmed { dialog: id, sdp: None }),
             AckNews::ConfirmedWithAnswer => {
                 let sdp = sdp_of(&request.headers, &request.body);
+                if let Some(confirmed) = self.confirmed_mut(id) {
+                    confirmed.session.theirs.clone_from(&sdp);
+                }
                 self.emit(Event::Confirmed { dialog: id, sdp });
             }
             AckNews::Nothing => {}
         }
+        self.send_waiting(now, id);
     }
 
     /// RFC 3261 §13.3.1.4: the 2xx is repeated "with an interval that starts at T1 seconds and doubles for each
@@ -261,13 +316,13 @@ impl Endpoint {
         let Some(unacked) = unacked else { return };
         unacked.interval = (unacked.interval * 2).min(T2);
         self.wire.push((unacked.flow, unacked.bytes.clone()));
-        self.timers.arm((id, CallTimer::RepeatAnswer), now + unacked.interval);
+        self.timers.arm(Due::Call(id, CallTimer::RepeatAnswer), now + unacked.interval);
     }
 
     /// "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is confirmed,
     /// but the session SHOULD be terminated. This is accomplished with a BYE."
     pub(super) fn no_ack(&mut self, now: Instant, id: DialogId) {
-        self.timers.disarm((id, CallTimer::RepeatAnswer));
+        self.timers.disarm(Due::Call(id, CallTimer::RepeatAnswer));
         let Some(call) = self.calls.get_mut(&id) else { return };
         match &mut call.state {
             CallState::Confirmed(confirmed) => {
@@ -288,9 +343,11 @@ impl Endpoint {
         let call = self.calls.get(self.by_key.get(&key)?)?;
         let fits = |dialog: &Dialog| dialog.remote_tag() == envelope.from.tag();
         match &call.state {
-            CallState::Ringing(ringing) => fits(&ringing.dialog).then_some(call.id),
-            CallState::Calling(calling) => calling.early.iter().any(fits).then_some(call.id),
-            CallState::Confirmed(confirmed) => fits(&confirmed.dialog).then_some(call.id),
+            CallState::Ringing(ringing) => fits(&ringing.session.dialog).then_some(call.id),
+            CallState::Calling(calling) => {
+                calling.early.iter().any(|early| fits(&early.session.dialog)).then_some(call.id)
+            }
+            CallState::Confirmed(confirmed) => fits(&confirmed.session.dialog).then_some(call.id),
             CallState::Leaving(leaving) => fits(&leaving.dialog).then_some(call.id),
         }
     }
@@ -307,4 +364,9 @@ impl Endpoint {
         let tx = self.layer.open_server(envelope, &request.method, reply);
         self.layer.respond(now, tx, response, &mut self.wire);
     }
+}
+
+/// Whether the sender takes UPDATE (RFC 3311 §4).
+fn lists_update(headers: &Headers) -> bool {
+    headers.list(HeaderId::Allow).iter().any(|method| method == "UPDATE")
 }

@@ -4,11 +4,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Endpoint;
-use super::api::{DialogId, EndCause, Event, FailureCause, Opened, Output};
-use super::call::{Call, CallState, Cancel};
+use super::api::{FailureCause, Opened, Output};
 use crate::flow::{Flow, FlowId, Target, Transport};
 use crate::framer::Frame;
-use crate::transaction::Purpose;
 
 /// The answer to a ping (RFC 5626 §4.4.1).
 const PONG: &[u8] = b"\r\n";
@@ -53,21 +51,8 @@ impl Endpoint {
     pub(super) fn stream_failed(&mut self, now: Instant, target: Target) {
         let Some(way) = self.names.flow_to(&target) else { return };
         let same = |flow: Flow| flow.transport == way.transport && flow.remote == way.remote && flow.name == way.name;
-        for purpose in self.layer.fail_clients(|flow| same(flow) && self.streams.find(flow).is_none()) {
-            match purpose {
-                Purpose::Invite(id) => self.invite_unreachable(id),
-                Purpose::Bye(id) => drop(self.remove_call(id)),
-                Purpose::Info(id) | Purpose::Offer(id) => self.leave(now, id, EndCause::Timeout),
-                Purpose::Cancel | Purpose::StrayBye => {}
-            }
-        }
-    }
-
-    fn invite_unreachable(&mut self, id: DialogId) {
-        if let Some(Call { state: CallState::Calling(calling), .. }) = self.remove_call(id)
-            && calling.cancel == Cancel::No
-        {
-            self.emit(Event::Failed { dialog: id, status: 503, cause: FailureCause::Unreachable });
+        for (tx, purpose) in self.layer.fail_clients(|flow| same(flow) && self.streams.find(flow).is_none()) {
+            self.unanswered(now, tx, purpose, FailureCause::Unreachable);
         }
     }
 

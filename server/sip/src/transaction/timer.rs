@@ -69,6 +69,11 @@ impl<R: Copy + Ord> TimerTable<R> {
         }
     }
 
+    /// Whether a reason has a deadline.
+    pub(crate) fn is_armed(&self, reason: R) -> bool {
+        self.by_reason.contains_key(&reason)
+    }
+
     /// Takes the earliest reason whose time has come.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<R> {
         let (&(deadline, _), &reason) = self.by_deadline.first_key_value()?;

@@ -160,20 +160,22 @@ fn our_own_reinvite_is_acknowledged_and_its_200_acknowledged_again() {
     // While ours is under way theirs must wait, and so must a second one of ours.
     stage.send(call.text("INVITE", 2, "b2", "application/sdp", HOLD));
     stage.expect(491);
-    stage.command(Command::Offer { dialog, sdp: HOLD.into() });
-    assert_eq!(stage.event(), Some(Event::OfferRefused { dialog, status: 491 }));
+    stage.command(Command::Offer { dialog, sdp: OFFER.into() });
+    stage.expect_silence();
 
     let contact = "Contact: <sip:caller@192.0.2.9:5060;transport=udp>";
     stage.send(reply(&invite, 200, "", contact, ANSWER));
     let ack = stage.request();
     assert_eq!((&ack.method, text(&ack.headers, HeaderId::CSeq).as_str()), (&Method::Ack, "1 ACK"));
     assert_eq!(stage.event(), Some(Event::OfferAnswered { dialog, sdp: Some(ANSWER.into()) }));
+    let second = stage.request();
+    assert_eq!(second.method, Method::Invite);
+    // RFC 3264 §8: "the version in the origin field MUST increment by one from the previous SDP."
+    assert!(String::from_utf8_lossy(&second.body).contains("o=- 1 3 IN"), "the one that waited is the newest now");
     stage.send(reply(&invite, 200, "", contact, ANSWER));
     assert_eq!(stage.request(), ack);
 
-    stage.command(Command::Offer { dialog, sdp: HOLD.into() });
-    let invite = stage.request();
-    stage.send(reply(&invite, 488, "", "", ""));
+    stage.send(reply(&second, 488, "", "", ""));
     assert_eq!(stage.request().method, Method::Ack);
     assert_eq!(stage.event(), Some(Event::OfferRefused { dialog, status: 488 }));
 }

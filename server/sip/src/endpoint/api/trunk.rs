@@ -1,9 +1,9 @@
 //! Trunks that calls leave by: what they are made of, and what is known about them.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Credentials;
+use crate::flow::Target;
 use crate::message::SipUri;
 
 /// The id of a trunk, as the application names it.
@@ -16,7 +16,7 @@ pub struct OutboundTrunk {
     /// Its id.
     pub id: TrunkId,
     /// Where its INVITEs go, in order of preference.
-    pub targets: Vec<SocketAddr>,
+    pub targets: Vec<Target>,
     /// The host that Request-URI, To and From name; `None` leaves the ones of the invitation.
     pub domain: Option<String>,
     /// Answers the trunk's challenges.
@@ -32,7 +32,7 @@ pub struct OutboundTrunk {
 
 impl OutboundTrunk {
     /// A trunk with targets and nothing else.
-    pub fn new(id: TrunkId, targets: Vec<SocketAddr>) -> Self {
+    pub fn new(id: TrunkId, targets: Vec<Target>) -> Self {
         Self {
             id,
             targets,
@@ -52,7 +52,7 @@ impl OutboundTrunk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     /// Where the REGISTER is sent.
-    pub registrar: SocketAddr,
+    pub registrar: Target,
     /// The address of record: To and From, and with its host the Request-URI.
     pub address_of_record: SipUri,
     /// Answers the challenge.
