@@ -265,9 +265,9 @@ mod tests {
     fn a_target_that_asks_for_a_pause_gets_it_within_reason() {
         let now = Instant::now();
         let mut trunk = Trunk::new(trunk(1));
-        trunk.refused(now, 0, Some(Duration::from_secs(86_400)));
+        trunk.refused(now, 0, Some(Duration::from_hours(24)));
         assert!(trunk.usable(now + Duration::from_secs(299)).is_empty());
-        assert_eq!(trunk.usable(now + Duration::from_secs(300)), [0]);
+        assert_eq!(trunk.usable(now + Duration::from_mins(5)), [0]);
     }
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
         let mut trunk = Trunk::new(trunk(1));
         let pauses: Vec<_> = (0..8).map(|_| trunk.not_registered(403, 0).as_secs()).collect();
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!(trunk.registered(Duration::from_secs(3_600)), Duration::from_secs(2_700));
+        assert_eq!(trunk.registered(Duration::from_hours(1)), Duration::from_mins(45));
         assert_eq!(trunk.not_registered(403, 0).as_secs(), 5);
     }
 

@@ -8,9 +8,8 @@ use crate::message::Response;
 use crate::transaction::TxId;
 
 impl Endpoint {
-    /// The header field that answers a challenge: realm, name, value.
+    /// The header field that answers a challenge: realm, name, value. Nothing can be answered yet.
     pub(super) fn authorize(
-        &mut self,
         _tx: TxId,
         _response: &Response,
         _credentials: &Credentials,
@@ -29,7 +28,7 @@ impl Endpoint {
         let CallState::Calling(calling) = &self.calls.get(&id)?.state else { return None };
         let of_trunk = calling.trunk.and_then(|(key, _)| self.trunks.get(key)?.config.credentials.clone());
         let credentials = calling.invitation.credentials.clone().or(of_trunk)?;
-        let (realm, name, value) = self.authorize(tx, response, &credentials)?;
+        let (realm, name, value) = Self::authorize(tx, response, &credentials)?;
         if extras.realms.contains(&realm) {
             return None;
         }

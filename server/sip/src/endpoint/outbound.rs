@@ -110,7 +110,7 @@ impl Endpoint {
             }
             401 | 407 if !trunk.binding.challenged => {
                 let credentials = trunk.config.registration.as_ref().map(|it| it.credentials.clone());
-                let answer = credentials.and_then(|credentials| self.authorize(tx, response, &credentials));
+                let answer = credentials.and_then(|credentials| Self::authorize(tx, response, &credentials));
                 if let Some((_, name, value)) = answer {
                     return self.register(now, key, Some((name, value)));
                 }

@@ -9,7 +9,7 @@ use super::call::{CallState, CallTimer, Due};
 use super::screen::Refusal;
 use crate::flow::Flow;
 use crate::message::{Envelope, HeaderId, Method, Request};
-use crate::reliable::{RAck, RELIABLE};
+use crate::reliable::{RAck, RELIABLE, ReliableSender};
 use crate::transaction::timer::{PATIENCE, T1};
 
 impl Endpoint {
@@ -54,7 +54,7 @@ impl Endpoint {
     pub(super) fn repeat_progress(&mut self, now: Instant, id: DialogId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let CallState::Ringing(ringing) = &mut call.state else { return };
-        let Some((bytes, pause)) = ringing.reliable.as_mut().and_then(|reliable| reliable.repeat()) else { return };
+        let Some((bytes, pause)) = ringing.reliable.as_mut().and_then(ReliableSender::repeat) else { return };
         self.wire.push((ringing.flow, bytes));
         self.timers.arm(Due::Call(id, CallTimer::RepeatProgress), now + pause);
     }
@@ -98,7 +98,7 @@ impl Endpoint {
         if let Some(sdp) = ringing.accepted.take() {
             return self.accept(now, id, sdp);
         }
-        if let Some((status, sdp)) = ringing.reliable.as_mut().and_then(|reliable| reliable.pop()) {
+        if let Some((status, sdp)) = ringing.reliable.as_mut().and_then(ReliableSender::pop) {
             self.progress_reliably(now, id, status, sdp);
         }
     }

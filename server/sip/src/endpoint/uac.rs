@@ -10,6 +10,7 @@ use super::call::{Attempt, Call, CallState, CallTimer, Calling, Due, Extras, Fin
 use super::compose::{SUPPORTED, SUPPORTED_RELIABLY};
 use super::identity::anonymous;
 use crate::message::{Header, HeaderId, Headers, Method, NameAddr, Params, Request};
+use crate::reliable::RELIABLE;
 use crate::session_timer::{DEFAULT_SECONDS, MIN_SECONDS, request_headers};
 use crate::transaction::{Purpose, TxId};
 use crate::trunk::TrunkKey;
@@ -140,6 +141,9 @@ impl Endpoint {
         // Without an offer of ours a reliable provisional response would bring theirs, and its PRACK would have to
         // bring the answer at once: then they shall not be reliable.
         headers.push(HeaderId::Supported, if invitation.sdp.is_empty() { SUPPORTED } else { SUPPORTED_RELIABLY });
+        if invitation.require_reliable && !invitation.sdp.is_empty() {
+            headers.push(HeaderId::Require, RELIABLE);
+        }
         for header in request_headers(DEFAULT_SECONDS, extras.min_se.unwrap_or(MIN_SECONDS), None) {
             headers.push_header(header);
         }

@@ -104,7 +104,7 @@ fn caller_app(net: &mut Network, caller: SocketAddr, event: &Event, outcome: &mu
         Event::Failed { cause: FailureCause::Rejected, .. } => outcome.rejected += 1,
         Event::Failed { cause: FailureCause::Cancelled, .. } => outcome.cancelled += 1,
         Event::Failed { cause: FailureCause::Timeout | FailureCause::Overload | FailureCause::Unreachable, .. } => {
-            outcome.timed_out += 1
+            outcome.timed_out += 1;
         }
         Event::Ended { .. } => outcome.ended += 1,
         Event::Reinvite { dialog, .. } => net.command(caller, Command::AnswerOffer { dialog, sdp: ANSWER.into() }),

@@ -2,13 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod bridge;
+mod checks;
 mod hostile;
 mod in_dialog;
 mod loss;
 mod messages;
 mod peer;
+mod progress;
 mod screen;
 mod sim;
+mod timers;
 mod torture;
+mod transfer;
+mod trunk;
 mod uac;
 mod uas;

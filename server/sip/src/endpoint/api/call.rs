@@ -72,6 +72,9 @@ pub struct Invitation {
     pub sdp: Vec<u8>,
     /// Further header fields. Those the endpoint writes itself are passed over.
     pub headers: Vec<(String, String)>,
+    /// Requires reliable provisional responses of the callee (RFC 3262); one that cannot give them refuses with 420.
+    /// They are taken either way.
+    pub require_reliable: bool,
     /// Answers a 401 or 407, once for each realm. Those of a trunk are its own; these go before them.
     pub credentials: Option<Credentials>,
     /// Who calls, vouched for by us: `P-Asserted-Identity` (RFC 3325). Only for a far side that is trusted.
@@ -102,6 +105,7 @@ impl Invitation {
             destination: destination.into(),
             sdp,
             headers: Vec::new(),
+            require_reliable: false,
             credentials: None,
             identity: None,
             privacy: false,
