@@ -239,6 +239,11 @@ fn Frame() -> impl IntoView {
         | Route::Bulk
         | Route::Routing
         | Route::WhatIf
+        | Route::Contacts
+        | Route::Flows
+        | Route::Audio
+        | Route::Numbers
+        | Route::Telephony
         | Route::Reachability
         | Route::Emergency
         | Route::Blocked

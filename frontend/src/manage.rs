@@ -7,6 +7,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::history;
 use crate::browser::page::{self, Theme};
+use crate::components::badge::VerdictBadge;
 use crate::components::icon::{Glyph, Icon, Mark};
 use crate::components::link_bar::LinkBar;
 use crate::components::live_regions::LiveRegions;
@@ -25,6 +26,7 @@ use editor::Editor;
 mod blocked;
 mod bulk;
 mod conditions;
+mod contacts;
 mod department;
 mod editor;
 mod emergency;
@@ -35,6 +37,7 @@ mod impact;
 mod members;
 mod outbox;
 mod person;
+mod reach;
 mod reachability;
 mod replay;
 mod routing;
@@ -144,17 +147,29 @@ fn Frame() -> impl IntoView {
         Route::Team => view! { <team::Team/> }.into_any(),
         Route::Bulk => view! { <bulk::Bulk/> }.into_any(),
         Route::WhatIf => view! { <what_if::WhatIf/> }.into_any(),
-        Route::Routing | Route::Reachability | Route::Emergency | Route::Blocked | Route::Outbox | Route::Replay
+        Route::Routing
+        | Route::Contacts
+        | Route::Flows
+        | Route::Audio
+        | Route::Numbers
+        | Route::Telephony
+        | Route::Reachability
+        | Route::Emergency
+        | Route::Blocked
+        | Route::Outbox
+        | Route::Replay
             if !admin.get() =>
         {
             refused("for admins and owners").into_any()
         }
         Route::Routing => view! { <routing::Routing/> }.into_any(),
+        Route::Contacts => view! { <contacts::Contacts/> }.into_any(),
         Route::Reachability => view! { <reachability::Reachability/> }.into_any(),
         Route::Emergency => view! { <emergency::Emergency/> }.into_any(),
         Route::Blocked => view! { <blocked::Blocked/> }.into_any(),
         Route::Outbox => view! { <outbox::Outbox/> }.into_any(),
         Route::Replay => view! { <replay::Replay/> }.into_any(),
+        Route::Flows | Route::Audio | Route::Numbers | Route::Telephony => view! { <NotFound/> }.into_any(),
         Route::Desk | Route::Calls | Route::Devices | Route::Help | Route::SignIn | Route::Unknown => {
             view! { <NotFound/> }.into_any()
         }
@@ -197,9 +212,13 @@ fn TopBar() -> impl IntoView {
                     <span class="brand-company">{move || company.get()}</span>
                 </div>
             </div>
-            {move || own.get().map(|verdict| view! {
-                <span class="own-state"><span class="sr-only">"Your state: "</span><crate::components::badge::VerdictBadge verdict=verdict/></span>
-            })}
+            <span class="own-state">
+                <span class="sr-only">"Your state: "</span>
+                {move || match own.get() {
+                    Some(verdict) => view! { <VerdictBadge verdict=verdict/> }.into_any(),
+                    None => view! { <span class="muted">"Not known yet"</span> }.into_any(),
+                }}
+            </span>
             <div class="top-tools">
                 <LinkLamp/>
                 <ThemeButton/>
@@ -227,6 +246,7 @@ fn Navigation() -> impl IntoView {
                 <Entry to=Route::WhatIf icon=Icon::Question name="What-if"/>
                 <Show when=move || admin.get()>
                     <Entry to=Route::Routing icon=Icon::Keypad name="Routing"/>
+                    <Entry to=Route::Contacts icon=Icon::People name="Contacts"/>
                     <Entry to=Route::Reachability icon=Icon::Bell name="Reachability"/>
                     <Entry to=Route::Emergency icon=Icon::Warning name="Emergency"/>
                     <Entry to=Route::Blocked icon=Icon::Barred name="Block list"/>

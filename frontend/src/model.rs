@@ -1,6 +1,7 @@
 //! Pure state and transitions, tested natively. Time is an argument, never read.
 
 pub mod bulk;
+pub mod contacts;
 pub mod device;
 pub mod draft;
 pub mod duration;
@@ -10,6 +11,7 @@ pub mod log;
 pub mod matrix;
 pub mod notice;
 pub mod past;
+pub mod reach;
 pub mod ringer;
 pub mod roster;
 pub mod route;

@@ -117,7 +117,7 @@ pub(crate) fn confirm_leaving(asks: impl Fn() -> bool + 'static) {
         if asks() {
             event.prevent_default();
             if let Some(event) = event.dyn_ref::<BeforeUnloadEvent>() {
-                event.set_return_value("You are on a call.");
+                event.set_return_value("There is more to do here.");
             }
         }
     });

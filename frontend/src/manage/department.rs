@@ -10,6 +10,7 @@ use super::fallback::{FallbackField, FallbackList};
 use super::form::{CheckField, Findings, NumberField, SelectField, TextField, options};
 use super::hours::HoursFields;
 use super::members::Members;
+use super::reach::ReachPatchFields;
 use crate::model::draft;
 
 const METHODS: [(&str, &str); 3] = [
@@ -79,6 +80,12 @@ pub(crate) fn DepartmentFields(id: DepartmentId) -> impl IntoView {
                     />
                     <Findings at=field.at("hours") below=true/>
                     <Closed field=field/>
+                </section>
+                <section class="card" aria-labelledby="department-reach-title">
+                    <h2 id="department-reach-title">"Reach of its calls"</h2>
+                    <p class="muted">"What this department's own calls may reach. Narrower than the account, never wider."</p>
+                    <ReachPatchFields value=field.get(|one| one.reach.clone()) set=field.set(|one, patch| one.reach = patch)/>
+                    <Findings at=field.at("reach") below=true/>
                 </section>
             </div>
             <button type="button" class="btn btn-sm" on:click=remove>"Remove this department"</button>

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use cordboard_shared::Millis;
+use cordboard_shared::api::policy::PolicyFinding;
 use leptos::prelude::*;
 
 use super::editor::Editor;
@@ -172,14 +173,18 @@ fn Note(id: String, hint: &'static str, at: Option<Signal<String>>) -> impl Into
     }
 }
 
-/// What was found at a place of the policy.
+/// What was found in the document a page edits, when that is not the policy.
+#[derive(Clone, Copy)]
+pub(crate) struct Found(pub(crate) RwSignal<Vec<PolicyFinding>>);
+
+/// What was found at a place of the document.
 #[component]
 pub(crate) fn Findings(#[prop(into)] at: Signal<String>, #[prop(optional)] below: bool) -> impl IntoView {
-    let editor: Editor = expect_context();
+    let findings = use_context::<Found>().map_or_else(|| expect_context::<Editor>().findings, |found| found.0);
     let found = Memo::new(move |_| {
         let at = at.get();
         let inside = format!("{at}/");
-        editor.findings.with(|all| {
+        findings.with(|all| {
             all.iter()
                 .filter(|finding| finding.pointer == at || (below && finding.pointer.starts_with(&inside)))
                 .cloned()

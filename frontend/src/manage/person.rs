@@ -5,12 +5,16 @@ use cordboard_shared::api::availability::{BlockChange, FactChange, PresenceHisto
 use cordboard_shared::api::outbox::OptOutLink;
 use cordboard_shared::api::presence::PresenceChange;
 use cordboard_shared::id::AgentId;
+use cordboard_shared::policy::ReachPatch;
 use cordboard_shared::schedule::WeeklyHours;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use super::form::{SelectField, TextField, TimeField};
+use super::editor::Editor;
+use super::form::{Findings, SelectField, TextField, TimeField};
 use super::hours::HoursFields;
+use super::reach::ReachPatchFields;
+use super::routing::SaveBar;
 use crate::api;
 use crate::browser::{clock, uuid};
 use crate::model::past;
@@ -20,7 +24,7 @@ use crate::model::why::place;
 use crate::panel::{Panel, use_panel};
 
 /// What came of the last press.
-type Outcome = RwSignal<Option<Result<String, String>>>;
+pub(crate) type Outcome = RwSignal<Option<Result<String, String>>>;
 
 /// Changes a fact of somebody; what is shown changes when the server has confirmed.
 fn change(panel: Panel, id: AgentId, change: FactChange, outcome: Outcome) {
@@ -58,6 +62,7 @@ pub(crate) fn PersonPanel(id: AgentId) -> impl IntoView {
     let outcome: Outcome = RwSignal::new(None);
     let name = panel.roster.with_untracked(|roster| roster.name(id));
     let part = RwSignal::new("actions");
+    let admin = Memo::new(move |_| panel.is_admin());
     let tab = move |key: &'static str, text: &'static str| {
         view! {
             <button type="button" class="chip" aria-pressed=move || (part.get() == key).to_string() on:click=move |_| part.set(key)>
@@ -67,6 +72,7 @@ pub(crate) fn PersonPanel(id: AgentId) -> impl IntoView {
     };
     let body = move || match part.get() {
         "slots" => view! { <Slots id=id outcome=outcome/> }.into_any(),
+        "reach" => view! { <OwnReach id=id/> }.into_any(),
         "history" => view! { <History id=id/> }.into_any(),
         _ => view! { <Actions id=id outcome=outcome/> }.into_any(),
     };
@@ -75,6 +81,7 @@ pub(crate) fn PersonPanel(id: AgentId) -> impl IntoView {
             <div class="tabs" role="group" aria-label="Parts">
                 {tab("actions", "Availability")}
                 {tab("slots", "Slots")}
+                <Show when=move || admin.get()>{tab("reach", "Reach")}</Show>
                 {tab("history", "History")}
             </div>
             {body}
@@ -192,6 +199,28 @@ fn Link(id: AgentId, outcome: Outcome) -> impl IntoView {
         });
     };
     view! { <button type="button" class="btn btn-sm" on:click=send>"Send the opt-out link"</button> }
+}
+
+/// The person's own word on the rules of the account; part of the policy's draft.
+#[component]
+fn OwnReach(id: AgentId) -> impl IntoView {
+    let editor: Editor = expect_context();
+    let value = Signal::derive(move || editor.draft.with(|policy| policy.people.get(&id).cloned().unwrap_or_default()));
+    let set = move |patch: ReachPatch| {
+        editor.edit(|policy| {
+            if patch == ReachPatch::default() {
+                policy.people.remove(&id);
+            } else {
+                policy.people.insert(id, patch);
+            }
+        });
+    };
+    view! {
+        <SaveBar/>
+        <p class="muted">"Narrower than the account, never wider. Hard stops hold whatever is set here."</p>
+        <ReachPatchFields value=value set=set/>
+        <Findings at=Signal::derive(move || format!("/people/{id}")) below=true/>
+    }
 }
 
 #[component]

@@ -107,7 +107,7 @@ pub(crate) fn Team() -> impl IntoView {
         }
         people
     });
-    let line = Signal::derive(move || panel.roster.with(summary));
+    let line = Signal::derive(move || panel.roster.with(summary).unwrap_or_else(|| "Reading the team…".to_owned()));
     let hidden = move || {
         let all = panel.roster.with(|roster| roster.people.len());
         (people.with(Vec::is_empty) && all > 0).then(|| format!("Nobody fits the filter; {all} are hidden by it."))
@@ -145,11 +145,13 @@ fn Row(id: AgentId, opened: RwSignal<Option<AgentId>>) -> impl IntoView {
     let panel = use_panel();
     let person = Memo::new(move |_| panel.roster.with(|roster| roster.people.get(&id).cloned()));
     let departments = Memo::new(move |_| panel.roster.with(|roster| departments(roster, id)));
-    let verdict = Signal::derive(move || {
-        person.with(|person| {
-            presence_of(person.as_ref()).map_or(Verdict::Disabled, |presence| presence.effective.verdict)
-        })
+    let verdict = Memo::new(move |_| {
+        person.with(|person| presence_of(person.as_ref()).map(|presence| presence.effective.verdict))
     });
+    let badge = move || match verdict.get() {
+        Some(verdict) => view! { <VerdictBadge verdict=verdict/> }.into_any(),
+        None => view! { <span class="muted">"Not known yet"</span> }.into_any(),
+    };
     let is_open = Memo::new(move |_| opened.get() == Some(id));
     let since = move || person.with(|person| person.as_ref().and_then(|person| person.since));
     let time = move || since().map_or_else(|| "–".to_owned(), |since| duration::timer(panel.now.get().since(since)));
@@ -175,7 +177,7 @@ fn Row(id: AgentId, opened: RwSignal<Option<AgentId>>) -> impl IntoView {
         <tbody role="rowgroup" class:row-open=move || is_open.get()>
             <tr role="row">
                 <th scope="row" role="rowheader">{move || name.get()}<span class="cell-second">{role}</span></th>
-                <td role="cell"><VerdictBadge verdict=verdict/></td>
+                <td role="cell">{badge}</td>
                 <td class="figures" role="cell">{time}</td>
                 <td role="cell">{why}</td>
                 <td role="cell">{devices}</td>
@@ -247,15 +249,16 @@ fn departments(roster: &Roster, id: AgentId) -> String {
         .join(", ")
 }
 
-/// `2 of 9 can take a call now.`
-fn summary(roster: &Roster) -> String {
+/// `2 of 9 can take a call now.`; none before the first picture.
+fn summary(roster: &Roster) -> Option<String> {
+    roster.me?;
     let reachable = roster
         .people
         .values()
         .filter(|person| person.presence.as_ref().is_some_and(|presence| presence.effective.reachable_by_queue))
         .count();
-    format!(
+    Some(format!(
         "{reachable} of {} can take a call now.",
         duration::count(roster.people.len() as u64, "person").replace("persons", "people")
-    )
+    ))
 }

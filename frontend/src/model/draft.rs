@@ -2,7 +2,9 @@
 
 use cordboard_shared::department::{Department, Fallback, Relax};
 use cordboard_shared::id::AgentId;
-use cordboard_shared::policy::Policy;
+use cordboard_shared::policy::{Contact, Policy};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// Moves an item of a list one place up or down; whether it moved.
@@ -35,9 +37,12 @@ pub fn renumber(department: &mut Department) {
 /// My changes on top of theirs, setting by setting: what only one side has changed is that side's; where both have
 /// changed the same setting, mine stands. None when the result is no policy, which two policies cannot give.
 pub fn merge(base: &Policy, mine: &Policy, theirs: &Policy) -> Option<Policy> {
-    let merged = merge_values(&value(base), &value(mine), &value(theirs));
-    let merged: Policy = crate::decode::read(&merged).ok()?;
-    Some(Policy { version: theirs.version, ..merged })
+    Some(Policy { version: theirs.version, ..merge_documents(base, mine, theirs)? })
+}
+
+/// As [`merge`], for any document; the version in it may be anybody's.
+pub fn merge_documents<T: Serialize + DeserializeOwned>(base: &T, mine: &T, theirs: &T) -> Option<T> {
+    crate::decode::read(&merge_values(&value(base), &value(mine), &value(theirs))).ok()
 }
 
 fn merge_values(base: &Value, mine: &Value, theirs: &Value) -> Value {
@@ -55,9 +60,9 @@ fn merge_values(base: &Value, mine: &Value, theirs: &Value) -> Value {
             Value::Object(merged)
         }
         (Value::Array(base), Value::Array(mine), Value::Array(theirs)) if has_ids(mine) && has_ids(theirs) => {
-            let find = |list: &[Value], id: &Value| list.iter().find(|item| item.get("id") == Some(id)).cloned();
-            let new = mine.iter().filter(|item| !theirs.iter().any(|other| other.get("id") == item.get("id")));
-            let ids = theirs.iter().chain(new).filter_map(|item| item.get("id"));
+            let find = |list: &[Value], wanted: &Value| list.iter().find(|item| id(item) == Some(wanted)).cloned();
+            let new = mine.iter().filter(|item| !theirs.iter().any(|other| id(other) == id(item)));
+            let ids = theirs.iter().chain(new).filter_map(id);
             let merged = ids.filter_map(|id| merge_sides(find(base, id), find(mine, id), find(theirs, id)));
             Value::Array(merged.collect())
         }
@@ -75,7 +80,13 @@ fn merge_sides(base: Option<Value>, mine: Option<Value>, theirs: Option<Value>) 
 }
 
 fn has_ids(list: &[Value]) -> bool {
-    list.iter().all(|item| item.get("id").is_some())
+    list.iter().all(|item| id(item).is_some())
+}
+
+/// What an item of a list is known by: its id, the number of a contact, a blocked caller or a mobile, the user of a desk
+/// phone, the trunk of a way out.
+fn id(item: &Value) -> Option<&Value> {
+    ["id", "number", "username", "trunk"].iter().find_map(|name| item.get(*name))
 }
 
 /// What differs, in words: `Support: ring seconds 25 → 20`.
@@ -96,18 +107,43 @@ pub fn differences(before: &Policy, after: &Policy) -> Vec<String> {
     for (name, changed) in [
         ("Block list changed", before.blocked != after.blocked),
         ("Emergency routes changed", before.emergencies != after.emergencies),
-        ("Contacts changed", before.contacts != after.contacts),
         ("People's own reach changed", before.people != after.people),
     ] {
         if changed {
             found.push(name.to_owned());
         }
     }
+    found.extend(contacts(&before.contacts, &after.contacts));
     found
 }
 
+/// `Contacts: 2 new, 1 changed`
+fn contacts(before: &[Contact], after: &[Contact]) -> Option<String> {
+    let find = |list: &[Contact], one: &Contact| list.iter().find(|known| known.number == one.number).cloned();
+    let mut counts = [0, 0, 0];
+    for contact in after {
+        match find(before, contact) {
+            None => counts[0] += 1,
+            Some(known) if known != *contact => counts[1] += 1,
+            Some(_) => {}
+        }
+    }
+    counts[2] = before.iter().filter(|contact| find(after, contact).is_none()).count();
+    let parts: Vec<String> = counts
+        .iter()
+        .zip(["new", "changed", "removed"])
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    match parts.is_empty() {
+        false => Some(format!("Contacts: {}", parts.join(", "))),
+        true if before != after => Some("Contacts: their order".to_owned()),
+        true => None,
+    }
+}
+
 /// By way of text: that code is there anyway to send the policy, another way of writing it would be as large again.
-fn value<T: serde::Serialize>(thing: &T) -> Value {
+fn value<T: Serialize>(thing: &T) -> Value {
     serde_json::to_string(thing).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
@@ -258,6 +294,31 @@ mod tests {
             differences(&before, &after),
             ["Support: callback off → on", "Sales: removed", "Account: reach, extension rings away off → on"]
         );
+    }
+
+    #[test]
+    fn contacts_are_merged_by_number_and_counted() {
+        let contact = |number: &str, name: &str| Contact {
+            number: number.parse().unwrap(),
+            name: name.to_owned(),
+            agent: None,
+            priority: 0,
+            tags: Vec::new(),
+        };
+        let base =
+            Policy { contacts: vec![contact("+442079460100", "Priya"), contact("+12025550100", "Sam")], ..policy() };
+        let (mut mine, mut theirs) = (base.clone(), base.clone());
+        mine.contacts[0].priority = 5;
+        mine.contacts.push(contact("+12025550101", "New"));
+        theirs.contacts[0].name = "Priya Shah".to_owned();
+        theirs.contacts.remove(1);
+
+        let merged = merge(&base, &mine, &theirs).unwrap();
+        assert_eq!(
+            merged.contacts,
+            [Contact { priority: 5, ..contact("+442079460100", "Priya Shah") }, contact("+12025550101", "New"),]
+        );
+        assert_eq!(differences(&base, &merged), ["Contacts: 1 new, 1 changed, 1 removed"]);
     }
 
     #[test]

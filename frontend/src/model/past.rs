@@ -3,6 +3,7 @@
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentFacts, Apply, Block, Seat, Toggle};
 use cordboard_shared::api::availability::FactsChange;
+use serde_json::Value;
 
 use super::notice;
 
@@ -33,6 +34,28 @@ pub fn lines(change: &FactsChange, clock: &dyn Fn(Millis) -> String) -> Vec<Stri
             format!("{name}: {old} → {}", of(&change.after, clock))
         })
         .collect()
+}
+
+/// `Role: agent → manager`, one member of a person's record; departments are named where they are known.
+pub fn record(member: &str, before: &Value, after: &Value, department: &dyn Fn(&str) -> Option<String>) -> String {
+    let name = match member {
+        "email" => "E-mail",
+        "mobile" => "Mobile",
+        "role" => "Role",
+        "manages" => "Answers for",
+        other => other,
+    };
+    let word = |value: &Value| match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) if list.is_empty() => "nothing".to_owned(),
+        Value::Array(list) => {
+            let ids = list.iter().filter_map(Value::as_str);
+            ids.map(|id| department(id).unwrap_or_else(|| id.to_owned())).collect::<Vec<_>>().join(", ")
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    };
+    format!("{name}: {} → {}", word(before), word(after))
 }
 
 fn toggle(facts: &AgentFacts, clock: &dyn Fn(Millis) -> String) -> String {
@@ -92,6 +115,18 @@ mod tests {
             intent: Intent::default(),
             fence: 0,
         }
+    }
+
+    #[test]
+    fn a_record_tells_before_and_after_and_names_departments() {
+        let department = |id: &str| (id == "d1").then(|| "Support".to_owned());
+        let said = |member, before, after| record(member, &before, &after, &department);
+        assert_eq!(said("role", "agent".into(), "manager".into()), "Role: agent → manager");
+        assert_eq!(said("mobile", Value::Null, "+447700900100".into()), "Mobile: none → +447700900100");
+        assert_eq!(
+            said("manages", serde_json::json!([]), serde_json::json!(["d1", "d2"])),
+            "Answers for: nothing → Support, d2"
+        );
     }
 
     #[test]

@@ -30,6 +30,16 @@ pub enum Route {
     Routing,
     /// `/manage/what-if`
     WhatIf,
+    /// `/manage/contacts`
+    Contacts,
+    /// `/manage/flows`
+    Flows,
+    /// `/manage/audio`
+    Audio,
+    /// `/manage/numbers`
+    Numbers,
+    /// `/manage/telephony`
+    Telephony,
     /// `/manage/reachability`
     Reachability,
     /// `/manage/emergency`
@@ -44,7 +54,7 @@ pub enum Route {
     Unknown,
 }
 
-const ALL: [(Route, &str); 14] = [
+const ALL: [(Route, &str); 19] = [
     (Route::Desk, "/"),
     (Route::Calls, "/calls"),
     (Route::Devices, "/devices"),
@@ -54,6 +64,11 @@ const ALL: [(Route, &str); 14] = [
     (Route::Bulk, "/manage/bulk"),
     (Route::Routing, "/manage/routing"),
     (Route::WhatIf, "/manage/what-if"),
+    (Route::Contacts, "/manage/contacts"),
+    (Route::Flows, "/manage/flows"),
+    (Route::Audio, "/manage/audio"),
+    (Route::Numbers, "/manage/numbers"),
+    (Route::Telephony, "/manage/telephony"),
     (Route::Reachability, "/manage/reachability"),
     (Route::Emergency, "/manage/emergency"),
     (Route::Blocked, "/manage/blocked"),
@@ -85,6 +100,11 @@ impl Route {
             | Self::Bulk
             | Self::Routing
             | Self::WhatIf
+            | Self::Contacts
+            | Self::Flows
+            | Self::Audio
+            | Self::Numbers
+            | Self::Telephony
             | Self::Reachability
             | Self::Emergency
             | Self::Blocked
