@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cordboard_sip::endpoint::{DialogId, EndCause, FailureCause};
-use cordboard_sip::message::NameAddr;
+use cordboard_sip::message::{HeaderId, NameAddr};
 use cordboard_sip::{Command, Event, Invitation, Stats};
 
 use crate::peer::{ANSWER, OFFER};
@@ -66,7 +66,7 @@ fn run(seed: u64, weather: Weather, calls: u32) -> Outcome {
     for number in 0..calls {
         let at = Duration::from_millis(50) * number;
         let dialog = DialogId::outgoing(number.into());
-        net.plan(at, caller, invite(dialog, callee));
+        net.plan(at, caller, invite(number, callee));
         if number % 10 == 3 {
             net.plan(at + Duration::from_millis(700), caller, Command::HangUp { dialog });
         }
@@ -87,10 +87,14 @@ fn run(seed: u64, weather: Weather, calls: u32) -> Outcome {
     outcome
 }
 
-fn invite(dialog: DialogId, callee: SocketAddr) -> Command {
+fn invite(number: u32, callee: SocketAddr) -> Command {
+    let dialog = DialogId::outgoing(number.into());
     let to = format!("sip:support@{callee}").parse().unwrap();
     let from = NameAddr::parse("<sip:caller@192.0.2.1>").unwrap();
-    Invitation::new(dialog, to, from, callee, OFFER.into()).into()
+    let mut invitation = Invitation::new(dialog, to, from, callee, OFFER.into());
+    // Every fourth call wants its progress reliably.
+    invitation.require_reliable = number.is_multiple_of(4);
+    invitation.into()
 }
 
 fn caller_app(net: &mut Network, caller: SocketAddr, event: &Event, outcome: &mut Outcome) {
@@ -100,6 +104,11 @@ fn caller_app(net: &mut Network, caller: SocketAddr, event: &Event, outcome: &mu
             net.plan(Duration::from_secs(2), caller, Command::HangUp { dialog });
             let info = Command::Info { dialog, content_type: "text/plain".to_owned(), body: b"1".to_vec() };
             net.plan(Duration::from_millis(500), caller, info);
+            if outcome.answered.is_multiple_of(5) {
+                let to = "sip:elsewhere@192.0.2.3".parse().unwrap();
+                let refer = Command::Refer { dialog, to, replaces: None, referred_by: None };
+                net.plan(Duration::from_millis(700), caller, refer);
+            }
         }
         Event::Failed { cause: FailureCause::Rejected, .. } => outcome.rejected += 1,
         Event::Failed { cause: FailureCause::Cancelled, .. } => outcome.cancelled += 1,
@@ -129,6 +138,9 @@ fn callee_app(net: &mut Network, callee: SocketAddr, event: &Event, incoming: &m
         Event::Incoming(ref call) => {
             *incoming += 1;
             let dialog = call.dialog;
+            if call.headers.list(HeaderId::Require).iter().any(|option| option == "100rel") {
+                net.command(callee, Command::Progress { dialog, status: 183, sdp: Some(ANSWER.into()) });
+            }
             net.command(callee, Command::Progress { dialog, status: 180, sdp: None });
             if *incoming % 10 == 7 {
                 let reject = Command::Reject { dialog, status: 486, retry_after: None, reason: None };
@@ -142,6 +154,11 @@ fn callee_app(net: &mut Network, callee: SocketAddr, event: &Event, incoming: &m
             1 => net.plan(Duration::from_millis(800), callee, Command::Offer { dialog, sdp: OFFER.into() }),
             _ => {}
         },
+        Event::Refer(ref transfer) => {
+            let dialog = transfer.dialog;
+            net.command(callee, Command::AcceptRefer { dialog });
+            net.plan(Duration::from_millis(300), callee, Command::NotifyRefer { dialog, status: 200, end: true });
+        }
         Event::Ended { cause, .. } => {
             outcome.callee_ended += 1;
             outcome.no_ack += u32::from(cause == EndCause::NoAck);
@@ -154,7 +171,6 @@ fn callee_app(net: &mut Network, callee: SocketAddr, event: &Event, incoming: &m
         | Event::OfferAnswered { .. }
         | Event::OfferRefused { .. }
         | Event::Redirected { .. }
-        | Event::Refer(_)
         | Event::ReferProgress { .. }
         | Event::TrunkState { .. }
         | Event::Registered { .. }

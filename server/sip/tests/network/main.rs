@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod bridge;
+mod change;
 mod checks;
 mod hostile;
 mod in_dialog;

@@ -66,6 +66,13 @@ impl Network {
         local
     }
 
+    /// Takes an endpoint off the network without a word.
+    pub(crate) fn remove(&mut self, address: SocketAddr) {
+        self.endpoints.remove(&address);
+        self.in_flight.retain(|_, (_, to, _)| *to != address);
+        self.planned.retain(|_, (at, _)| *at != address);
+    }
+
     pub(crate) fn at(&mut self, address: SocketAddr) -> &mut Endpoint {
         self.endpoints.get_mut(&address).unwrap()
     }
