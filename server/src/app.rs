@@ -5,6 +5,7 @@ mod facts;
 mod handle;
 mod journal;
 mod log;
+mod people;
 mod policy;
 mod replay;
 mod simulate;
@@ -12,6 +13,7 @@ mod start;
 
 pub use handle::{AppHandle, Attached, Counts, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, SocketId};
 pub use log::read_event;
+pub use people::PersonEdit;
 pub use policy::findings as policy_findings;
 pub use start::{RunningApp, Telephony, start};
 

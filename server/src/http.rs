@@ -146,7 +146,7 @@ impl HttpState {
 
 /// Everything that is served.
 pub fn router(state: HttpState) -> Router {
-    use self::core::{calls, decisions, policy, presence, recordings, session, test_calls};
+    use self::core::{calls, decisions, policy, presence, recordings, session, test_calls, users};
 
     let routes = Router::new()
         .route("/health", get(operations::health))
@@ -159,8 +159,9 @@ pub fn router(state: HttpState) -> Router {
         .route("/core/calls/{uid}/decisions", get(decisions::list))
         .route("/core/recordings/{id}", get(recordings::show))
         .route("/core/test-calls", post(test_calls::place))
-        .route("/core/users", get(policy::users))
-        .route("/core/users/{id}", get(policy::user))
+        .route("/core/users", get(users::list))
+        .route("/core/users/{id}", get(users::show).patch(users::change))
+        .route("/core/users/{id}/history", get(users::history))
         .route("/core/departments", get(policy::departments))
         .route("/core/departments/{id}", get(policy::department))
         .route("/core/numbers", get(policy::numbers))

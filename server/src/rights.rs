@@ -26,6 +26,8 @@ pub const SIMULATE: &str = "simulate";
 pub const POLICY_READ: &str = "policy:read";
 /// Change the routing policy, block callers, start emergency routes.
 pub const POLICY_WRITE: &str = "policy:write";
+/// Change people's roles, sign-in names and mobile numbers.
+pub const USERS_WRITE: &str = "users:write";
 /// Place a test call.
 pub const TEST_CALL: &str = "test-calls:write";
 
@@ -57,6 +59,7 @@ const ADMIN: &[&str] = &[
     SIMULATE,
     POLICY_READ,
     POLICY_WRITE,
+    USERS_WRITE,
     TEST_CALL,
 ];
 

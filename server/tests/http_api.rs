@@ -30,3 +30,5 @@ mod routing;
 mod session;
 #[path = "http_api/stack.rs"]
 mod stack;
+#[path = "http_api/users.rs"]
+mod users;

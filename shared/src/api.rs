@@ -12,3 +12,4 @@ pub mod routing;
 pub mod session;
 pub mod telephony;
 pub mod test_call;
+pub mod users;

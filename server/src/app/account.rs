@@ -188,6 +188,7 @@ impl Account {
             Request::Preview { writes, reply } => self.preview(&writes, reply),
             Request::Batch { writes, reply } => self.batch(&writes, reply),
             Request::EditPolicy { edit, expected, reply } => self.edit_policy(edit, expected, reply),
+            Request::PersonChanged { profile, manages, reply } => self.person_changed(*profile, manages, reply),
             Request::Reach { agent, reply } => drop(reply.send(self.center.engine().reach(agent))),
             Request::Matrix { reply } => drop(reply.send(self.center.engine().matrix_cells())),
             Request::Line { department, reply } => drop(reply.send(self.line(department))),

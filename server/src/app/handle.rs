@@ -1,21 +1,25 @@
 //! What the shells can ask of the running account: the one door to calls and availability.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cordboard_shared::agent::{Actor, Intent, Presence, Source};
+use cordboard_shared::agent::{Actor, AgentProfile, Intent, Presence, Source};
 use cordboard_shared::api::availability::{BatchAnswer, BatchResult, FactChange, MatrixCell, ReachView};
 use cordboard_shared::api::presence::PresenceWritten;
 use cordboard_shared::api::routing::{
     CallbackView, LineView, ReplayAnswer, ReplayRequest, SimulateAnswer, SimulateRequest,
 };
+use cordboard_shared::api::users::UserView;
 use cordboard_shared::event::{ClientMessage, Hello, ServerMessage};
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, EmergencyId, RequestId, SessionId};
 use cordboard_shared::phone::E164;
+use cordboard_shared::pii::Pii;
 use cordboard_shared::policy::{BlockedCaller, EmergencyRoute, Policy};
 use cordboard_shared::{FeedPosition, Millis, Problem, ProblemCode, Version};
 use serde_json::Value;
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 
+use super::people::{self, PersonEdit};
 pub use crate::call::SocketId;
 use crate::directory::Directory;
 use crate::store::Store;
@@ -106,6 +110,8 @@ pub struct AppHandle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) store: Store,
     pub(super) replays: Arc<Semaphore>,
+    /// Changes of people's records are made one after the other.
+    pub(super) people: Arc<Mutex<()>>,
     pub(super) presences: broadcast::Sender<PresenceEvent>,
     pub(super) directory: watch::Receiver<Arc<Directory>>,
     pub(super) counts: watch::Receiver<Counts>,
@@ -123,6 +129,7 @@ pub(super) enum Request {
     Preview { writes: Vec<FactWrite>, reply: Reply<Result<BatchAnswer, Problem>> },
     Batch { writes: Vec<FactWrite>, reply: Reply<Vec<BatchResult>> },
     EditPolicy { edit: PolicyEdit, expected: Option<u64>, reply: Reply<Result<Arc<Policy>, Problem>> },
+    PersonChanged { profile: Box<AgentProfile>, manages: BTreeSet<DepartmentId>, reply: Reply<()> },
     Reach { agent: AgentId, reply: Reply<Option<ReachView>> },
     Matrix { reply: Reply<Vec<MatrixCell>> },
     Line { department: DepartmentId, reply: Reply<Result<LineView, Problem>> },
@@ -181,6 +188,23 @@ impl AppHandle {
     /// answer, the policy in force, is sent when it is on disk and obeyed.
     pub async fn edit_policy(&self, edit: PolicyEdit, expected: Option<u64>) -> Result<Arc<Policy>, Problem> {
         self.ask(|reply| Request::EditPolicy { edit, expected, reply }).await?
+    }
+
+    /// Changes a person's record. The answer is sent when it is on disk and in force.
+    pub async fn change_person(&self, edit: PersonEdit) -> Result<UserView, Problem> {
+        let app = self.clone();
+        // Carried through although nobody may wait for it any more: disk and memory must not differ.
+        let changing = tokio::spawn(async move {
+            let _turn = app.people.lock().await;
+            people::change(&app, edit).await
+        });
+        changing.await.unwrap_or_else(|_| Err(Problem::new(ProblemCode::Internal, "The change has failed.")))
+    }
+
+    /// A person's record as an admin and they themselves see it, with the mobile number the store has; none for an
+    /// unknown one.
+    pub fn person(&self, agent: AgentId, mobile: Option<E164>) -> Option<UserView> {
+        people::view(&self.directory(), agent, mobile.map(Pii))
     }
 
     /// What can ring this person now, in words; none for an unknown one.

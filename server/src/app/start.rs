@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use cordboard_shared::FeedPosition;
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::account::{Account, Changes, Sources, SteadyClock, Tracer};
@@ -94,6 +94,7 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
         requests,
         store: store.clone(),
         replays: Arc::new(Semaphore::new(1)),
+        people: Arc::new(Mutex::new(())),
         presences: presences.clone(),
         directory: directory_reader,
         counts: counts_reader,

@@ -22,3 +22,4 @@ pub(super) mod routing_policy;
 pub(super) mod session;
 pub(super) mod slots;
 pub(super) mod test_calls;
+pub(super) mod users;

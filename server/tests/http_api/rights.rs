@@ -54,6 +54,8 @@ async fn a_token_does_what_its_scopes_and_its_owners_role_both_allow() {
         case(get.clone(), "/core/callbacks".into(), json!(null), "calls:read", all),
         case(post.clone(), "/core/route/simulate".into(), json!({"to": "department:support"}), "simulate", staff),
         case(get.clone(), "/core/outbox".into(), json!(null), "opt-out:write", all),
+        case(Method::PATCH, format!("/core/users/{}", stack.user("Riya").uuid), json!({}), "users:write", admins),
+        case(get, format!("/core/users/{}/history", stack.user("Riya").uuid), json!(null), "users:write", admins),
         case(put, stack.of("Riya", "work-anyway"), until, "presence:write:any", [false; 4]),
     ];
     let every: Vec<&str> = cordboard_server::rights::of_role(cordboard_shared::agent::Role::Owner).to_vec();

@@ -1,12 +1,12 @@
 //! Changes of facts and policy on their way to the disk and into force, and what the engine wants remembered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use cordboard_routing::{Elapsed, Event};
-use cordboard_shared::agent::{Actor, ActorKind, AgentFacts, Source, Stamp};
+use cordboard_shared::agent::{Actor, ActorKind, AgentFacts, AgentProfile, Source, Stamp};
 use cordboard_shared::api::presence::PresenceWritten;
-use cordboard_shared::id::AgentId;
+use cordboard_shared::id::{AgentId, DepartmentId};
 use cordboard_shared::policy::Policy;
 use cordboard_shared::{FeedPosition, Millis, Problem, ProblemCode};
 
@@ -14,7 +14,7 @@ use super::{Account, LOOK_EVERY_MS, store_unavailable};
 use crate::app::facts::{self, Basis, Decided};
 use crate::app::handle::{FactWrite, PolicyEdit, Reply};
 use crate::app::journal::{Entry, Written};
-use crate::app::policy;
+use crate::app::{people, policy};
 use crate::call::Input;
 
 /// Time between two signs of life of one person, in milliseconds: what counts are hours.
@@ -172,6 +172,25 @@ impl Account {
             Ok(None) => self.changes.pending.push_back(Pending::SamePolicy { reply }),
             Err(problem) => drop(reply.send(Err(problem))),
         }
+    }
+
+    /// A person's record is on disk: it holds from now on. Sockets of somebody whose role is another begin anew.
+    pub(super) fn person_changed(&mut self, profile: AgentProfile, manages: BTreeSet<DepartmentId>, reply: Reply<()>) {
+        let (agent, role) = (profile.id, profile.role);
+        let had = self.directory.agents.get(&agent).map(|person| person.role);
+        let managed = self.directory.managers.get(&agent).cloned().unwrap_or_default();
+        let begins_anew = had != Some(role) || managed != manages;
+        self.directory = Arc::new(people::with_person(&self.directory, profile, manages));
+        self.directories.send_replace(self.directory.clone());
+        self.feed(Input::Directory(self.directory.clone()));
+        if begins_anew {
+            for socket in self.sockets.keys().copied().collect::<Vec<_>>() {
+                if self.center.socket_agent(socket) == Some(agent) {
+                    self.close_socket(socket);
+                }
+            }
+        }
+        let _ = reply.send(());
     }
 
     /// The engine obeys it already; only the disk is behind.

@@ -1,4 +1,4 @@
-//! `GET /core/{users,departments,numbers,flows,trunks}` and `/{id}`: the account's policy, read only for now.
+//! `GET /core/{departments,numbers,flows,trunks}` and `/{id}`: the account's policy, read only for now.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -38,7 +38,6 @@ macro_rules! resource {
     };
 }
 
-resource!(users, user, directory => directory.agents.values(), |item, id| item.id.to_string() == id);
 resource!(departments, department, directory => directory.departments.iter(), |item, id| {
     item.id.to_string() == id || item.slug == id
 });
