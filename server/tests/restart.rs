@@ -19,6 +19,8 @@ use cordboard_shared::policy::BlockedCaller;
 use tempfile::TempDir;
 
 const PEOPLE: [u16; 9] = [0x11, 0x12, 0x13, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26];
+/// Longest wait for something that takes milliseconds on a quiet machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn every_fact_and_the_policy_are_as_they_were_after_a_restart() {
@@ -90,9 +92,7 @@ async fn time_that_passed_while_nobody_ran_is_written_down_at_the_start() {
     let set = Some(BlockChange { reason: Some("stock take".to_owned()), until: Some(until) });
     let paused = server.app.change_fact(write(0x21, FactChange::Pause { set })).await.unwrap();
     server.stop(Duration::ZERO).await;
-    while now() <= until {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    within(PATIENCE, async || now() > until).await;
 
     let server = serve(folder.path()).await;
 
@@ -110,12 +110,15 @@ async fn a_pause_that_ends_by_time_is_an_ordinary_change() {
     let set = Some(BlockChange { reason: Some("stock take".to_owned()), until: Some(now() + 150) });
     let paused = server.app.change_fact(write(0x21, FactChange::Pause { set })).await.unwrap().presence;
 
-    let ended = loop {
-        let event = feed.recv().await.unwrap();
-        if event.presence.facts.pause.is_none() && event.presence.version > paused.version {
-            break event;
+    let ended = async {
+        loop {
+            let event = feed.recv().await.unwrap();
+            if event.presence.facts.pause.is_none() && event.presence.version > paused.version {
+                break event;
+            }
         }
     };
+    let ended = tokio::time::timeout(PATIENCE, ended).await.expect("the pause ends by itself");
 
     assert_eq!(ended.presence.version.rev, paused.version.rev + 1);
     assert!(ended.pos.seq > 0);
@@ -227,9 +230,7 @@ async fn calls_of_an_earlier_run_are_decided_the_same_again() {
     let store = Store::open(&folder.path().join("cordboard.sqlite")).await.unwrap();
     server.app.change_fact(write(0x21, FactChange::Dnd { set: Some(BlockChange::default()) })).await.unwrap();
     let call = server.app.place_test_call("+442079460102".parse().unwrap()).await.unwrap();
-    while store.decisions(account, call).await.unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    within(PATIENCE, async || !store.decisions(account, call).await.unwrap().is_empty()).await;
     let running = server.app.replay(ReplayRequest { from, to: now() + 1, policy: None }).await.unwrap();
     assert_eq!(running.calls, 0, "a call that runs is left out: {:?}", running.assumptions);
     server.stop(Duration::ZERO).await;
@@ -281,7 +282,7 @@ fn power_cut(folder: &Path) -> TempDir {
     let image = tempfile::tempdir().unwrap();
     // The journal's beginning names its generation: when a new one began meanwhile, the two copies do not belong together.
     let generation = |folder: &Path| std::fs::read(folder.join("cordboard.sqlite-wal")).unwrap()[..32].to_vec();
-    loop {
+    for _ in 0..1_000 {
         let before = generation(folder);
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let name = entry.file_name();
@@ -294,6 +295,17 @@ fn power_cut(folder: &Path) -> TempDir {
             return image;
         }
     }
+    panic!("the journal began anew during each of 1,000 copies");
+}
+
+/// Waits for something, and not for ever.
+async fn within(patience: Duration, holds: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(patience, waiting).await.expect("what was waited for does not come");
 }
 
 async fn serve(folder: &Path) -> Running {
