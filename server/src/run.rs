@@ -87,6 +87,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         rtp_ports: config.rtp_ports.clone(),
         external_ip: config.external_ip,
         recordings_dir: config.recordings_dir(),
+        browser_codecs: cordboard_media::BrowserCodecs::G711,
     })
     .with_context(|| busy("browser sound", "--webrtc", config.webrtc))?;
     let webrtc = media.webrtc_addr();

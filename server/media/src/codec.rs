@@ -1,4 +1,4 @@
-//! G.711: the two codecs of the telephone network, and the way from one to the other.
+//! The codecs of a leg; G.711, the two of the telephone network, and the way from one to the other.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -7,13 +7,15 @@
               through every byte and every sample"
 )]
 
-/// A codec of a leg. Both are 8 kHz, one byte a sample (ITU-T G.711, RFC 3551 §4.5.14).
+/// A codec of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
-    /// µ-law: North America, Japan, and what browsers name first.
+    /// G.711 µ-law: North America, Japan, and what browsers name first.
     Pcmu,
-    /// A-law: the rest of the world.
+    /// G.711 A-law: the rest of the world.
     Pcma,
+    /// Opus (RFC 6716, RFC 7587), used at telephone bandwidth: bears loss, costs a hundred times as much.
+    Opus,
 }
 
 impl Codec {
@@ -22,38 +24,68 @@ impl Codec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::Opus => "opus",
         }
     }
 
-    /// The payload type RFC 3551 §6 gives it for good.
+    /// The payload type RFC 3551 §6 gives it for good; Opus has the one most senders give it.
     pub const fn static_payload_type(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::Opus => 111,
         }
     }
 
+    /// How much faster its RTP clock runs than the samples here (RFC 7587 §4.1: Opus always counts 48 kHz).
+    pub(crate) const fn clock_factor(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma => 1,
+            Self::Opus => 6,
+        }
+    }
+
+    /// As a codec of one byte a sample, if it is one.
+    pub const fn g711(self) -> Option<G711> {
+        match self {
+            Self::Pcmu => Some(G711::Mu),
+            Self::Pcma => Some(G711::A),
+            Self::Opus => None,
+        }
+    }
+}
+
+/// A codec of the telephone network: 8 kHz, one byte a sample (ITU-T G.711, RFC 3551 §4.5.14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum G711 {
+    /// µ-law.
+    Mu,
+    /// A-law.
+    A,
+}
+
+impl G711 {
     /// The byte that stands for silence.
     pub const fn silence(self) -> u8 {
         match self {
-            Self::Pcmu => 0xff,
-            Self::Pcma => 0xd5,
+            Self::Mu => 0xff,
+            Self::A => 0xd5,
         }
     }
 
     /// One byte to one sample.
     pub const fn decode(self, byte: u8) -> i16 {
         match self {
-            Self::Pcmu => FROM_MU_LAW[byte as usize],
-            Self::Pcma => FROM_A_LAW[byte as usize],
+            Self::Mu => FROM_MU_LAW[byte as usize],
+            Self::A => FROM_A_LAW[byte as usize],
         }
     }
 
     /// One sample to one byte.
     pub const fn encode(self, sample: i16) -> u8 {
         match self {
-            Self::Pcmu => mu_law(sample),
-            Self::Pcma => a_law(sample),
+            Self::Mu => mu_law(sample),
+            Self::A => a_law(sample),
         }
     }
 
@@ -70,18 +102,18 @@ impl Codec {
     /// A payload of this codec as one of `other`.
     pub fn transcode(self, other: Self, payload: &[u8]) -> Vec<u8> {
         let table = match (self, other) {
-            (Self::Pcmu, Self::Pcma) => &MU_TO_A,
-            (Self::Pcma, Self::Pcmu) => &A_TO_MU,
-            (Self::Pcmu, Self::Pcmu) | (Self::Pcma, Self::Pcma) => return payload.to_vec(),
+            (Self::Mu, Self::A) => &MU_TO_A,
+            (Self::A, Self::Mu) => &A_TO_MU,
+            (Self::Mu, Self::Mu) | (Self::A, Self::A) => return payload.to_vec(),
         };
         payload.iter().map(|byte| table[usize::from(*byte)]).collect()
     }
 }
 
-static FROM_MU_LAW: [i16; 256] = decode_table(Codec::Pcmu);
-static FROM_A_LAW: [i16; 256] = decode_table(Codec::Pcma);
-static MU_TO_A: [u8; 256] = transcode_table(Codec::Pcmu);
-static A_TO_MU: [u8; 256] = transcode_table(Codec::Pcma);
+static FROM_MU_LAW: [i16; 256] = decode_table(G711::Mu);
+static FROM_A_LAW: [i16; 256] = decode_table(G711::A);
+static MU_TO_A: [u8; 256] = transcode_table(G711::Mu);
+static A_TO_MU: [u8; 256] = transcode_table(G711::A);
 
 /// The bias that makes the µ-law segments powers of two.
 const BIAS: i32 = 0x84;
@@ -128,26 +160,26 @@ const fn from_a_law(byte: u8) -> i16 {
     (if byte & 0x80 == 0 { -magnitude } else { magnitude }) as i16
 }
 
-const fn decode_table(codec: Codec) -> [i16; 256] {
+const fn decode_table(codec: G711) -> [i16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match codec {
-            Codec::Pcmu => from_mu_law(byte as u8),
-            Codec::Pcma => from_a_law(byte as u8),
+            G711::Mu => from_mu_law(byte as u8),
+            G711::A => from_a_law(byte as u8),
         };
         byte += 1;
     }
     table
 }
 
-const fn transcode_table(from: Codec) -> [u8; 256] {
+const fn transcode_table(from: G711) -> [u8; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match from {
-            Codec::Pcmu => a_law(from_mu_law(byte as u8)),
-            Codec::Pcma => mu_law(from_a_law(byte as u8)),
+            G711::Mu => a_law(from_mu_law(byte as u8)),
+            G711::A => mu_law(from_a_law(byte as u8)),
         };
         byte += 1;
     }
@@ -160,26 +192,26 @@ mod tests {
 
     #[test]
     fn known_values_of_g711() {
-        assert_eq!(Codec::Pcmu.decode(0x00), -32_124);
-        assert_eq!(Codec::Pcmu.decode(0x80), 32_124);
-        assert_eq!(Codec::Pcmu.decode(0xff), 0);
-        assert_eq!(Codec::Pcmu.encode(0), 0xff);
-        assert_eq!(Codec::Pcmu.encode(i16::MAX), 0x80);
-        assert_eq!(Codec::Pcmu.encode(i16::MIN), 0x00);
-        assert_eq!(Codec::Pcma.decode(0xd5), 8);
-        assert_eq!(Codec::Pcma.decode(0x55), -8);
-        assert_eq!(Codec::Pcma.decode(0xaa), 32_256);
-        assert_eq!(Codec::Pcma.encode(0), 0xd5);
-        assert_eq!(Codec::Pcma.encode(i16::MAX), 0xaa);
-        assert_eq!(Codec::Pcma.encode(i16::MIN), 0x2a);
+        assert_eq!(G711::Mu.decode(0x00), -32_124);
+        assert_eq!(G711::Mu.decode(0x80), 32_124);
+        assert_eq!(G711::Mu.decode(0xff), 0);
+        assert_eq!(G711::Mu.encode(0), 0xff);
+        assert_eq!(G711::Mu.encode(i16::MAX), 0x80);
+        assert_eq!(G711::Mu.encode(i16::MIN), 0x00);
+        assert_eq!(G711::A.decode(0xd5), 8);
+        assert_eq!(G711::A.decode(0x55), -8);
+        assert_eq!(G711::A.decode(0xaa), 32_256);
+        assert_eq!(G711::A.encode(0), 0xd5);
+        assert_eq!(G711::A.encode(i16::MAX), 0xaa);
+        assert_eq!(G711::A.encode(i16::MIN), 0x2a);
     }
 
     #[test]
     fn every_byte_survives_decoding_and_encoding() {
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for codec in [G711::Mu, G711::A] {
             for byte in 0..=255_u8 {
                 // µ-law has a second zero, which no encoder makes.
-                let expected = if codec == Codec::Pcmu && byte == 0x7f { 0xff } else { byte };
+                let expected = if codec == G711::Mu && byte == 0x7f { 0xff } else { byte };
                 assert_eq!(codec.encode(codec.decode(byte)), expected, "{codec:?} {byte:#x}");
             }
         }
@@ -187,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_sample_stays_within_its_quantization_step() {
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for codec in [G711::Mu, G711::A] {
             for sample in i16::MIN..=i16::MAX {
                 let error = (i32::from(sample) - i32::from(codec.decode(codec.encode(sample)))).abs();
                 let step = (i32::from(sample).abs() / 16).max(16);
@@ -199,9 +231,9 @@ mod tests {
     #[test]
     fn transcoding_is_decoding_and_encoding() {
         let payload: Vec<u8> = (0..=255).collect();
-        let samples: Vec<i16> = Codec::Pcmu.decode_all(&payload).collect();
+        let samples: Vec<i16> = G711::Mu.decode_all(&payload).collect();
 
-        assert_eq!(Codec::Pcmu.transcode(Codec::Pcma, &payload), Codec::Pcma.encode_all(&samples));
-        assert_eq!(Codec::Pcma.transcode(Codec::Pcma, &payload), payload);
+        assert_eq!(G711::Mu.transcode(G711::A, &payload), G711::A.encode_all(&samples));
+        assert_eq!(G711::A.transcode(G711::A, &payload), payload);
     }
 }

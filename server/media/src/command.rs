@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cordboard_shared::id::{LegId, RecordingId};
 
+use crate::srtp::SrtpParams;
 use crate::{Clip, Codec};
 
 /// Names one playing of a clip, so that its end can be told from the end of another. The caller counts them.
@@ -211,16 +212,21 @@ pub struct RtpParams {
     pub codec: Codec,
     /// The RTP payload type of that codec, both ways.
     pub payload_type: u8,
-    /// The RTP payload type of `telephone-event` at the clock rate of the codec, if negotiated.
+    /// The RTP payload type of `telephone-event` at the clock rate of the codec, if negotiated. Without it, keys are
+    /// listened for in the sound.
     pub dtmf: Option<u8>,
     /// Which ways audio flows, as we see it.
     pub flow: Flow,
+    /// Where its control packets go.
+    pub rtcp: RtcpTo,
+    /// Keys, when the audio is encrypted (`RTP/SAVP` with `a=crypto`, RFC 4568).
+    pub srtp: Option<SrtpParams>,
 }
 
 impl RtpParams {
-    /// Audio both ways, no telephone events.
+    /// Audio both ways in the clear, control packets to the port after that of the audio, no telephone events.
     pub fn new(remote: SocketAddr, codec: Codec, payload_type: u8) -> Self {
-        Self { remote, codec, payload_type, dtmf: None, flow: Flow::Both }
+        Self { remote, codec, payload_type, dtmf: None, flow: Flow::Both, rtcp: RtcpTo::NextPort, srtp: None }
     }
 }
 
@@ -248,4 +254,16 @@ impl Flow {
     pub const fn receives(self) -> bool {
         matches!(self, Self::Both | Self::Receive)
     }
+}
+
+/// Where the control packets of a phone leg go (RTCP, RFC 3550 §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RtcpTo {
+    /// To the port after that of the audio (RFC 3550 §11), from our own such port.
+    #[default]
+    NextPort,
+    /// To the address of `a=rtcp` (RFC 3605).
+    Address(SocketAddr),
+    /// With the audio: `a=rtcp-mux` (RFC 5761).
+    Mux,
 }

@@ -14,24 +14,42 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::decode::Block;
 use crate::demux::Demux;
-use crate::leg::{Heard, Leg, Line, Packet};
-use crate::packet::RtpPacket;
+use crate::leg::{Content, Heard, Leg, Line, Packet, REPORT_INTERVAL};
 use crate::peer::{PeerFactory, PeerOutput};
 use crate::recorder::Recorder;
 use crate::stream::OutStream;
 use crate::timer::Timers;
-use crate::{Command, Event, Output};
+use crate::{Command, Event, Output, rtcp, watch};
 
-/// How often a leg's counters are told.
-const STATS_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a leg's counters are told, and its reports sent.
+const STATS_INTERVAL: Duration = REPORT_INTERVAL;
 
 /// What a core has to know from the start.
 #[derive(Debug, Clone)]
 pub struct CoreConfig {
     /// The addresses browsers are told to send to, all of them reaching the one `WebRTC` socket.
     pub candidates: Vec<SocketAddr>,
+    /// What browsers are answered with.
+    pub browser_codecs: BrowserCodecs,
+    /// After this long without any packet a phone leg is told to be lost.
+    pub media_timeout: Duration,
     /// Seeds stream identifiers, first sequence numbers and timestamps. Fresh randomness in the product.
     pub seed: [u8; 32],
+}
+
+impl CoreConfig {
+    /// [`Self::media_timeout`] where nobody wishes for another: longer than any pause of a sender with silence suppression.
+    pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(15);
+}
+
+/// Which codecs browsers are answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BrowserCodecs {
+    /// G.711 alone: passed on to phones as it is.
+    #[default]
+    G711,
+    /// Opus where the browser offers it: bears loss on bad networks at home, and is transcoded towards phones.
+    Opus,
 }
 
 /// Why a core cannot be made.
@@ -61,7 +79,7 @@ pub enum Input<'a> {
         /// What.
         bytes: &'a [u8],
     },
-    /// A datagram from the RTCP socket of a phone leg. Nothing is made of it yet.
+    /// A datagram from the RTCP socket of a phone leg.
     Rtcp {
         /// Whose socket.
         leg: LegId,
@@ -87,6 +105,8 @@ enum Wake {
     Recorder(RecordingId),
     /// The counters of a leg are due.
     Stats(LegId),
+    /// All legs are looked at.
+    Watch,
 }
 
 /// Carries the audio of all calls. Knows no socket, no clock and no file.
@@ -107,6 +127,7 @@ pub struct MediaCore {
     blocks: Vec<Block>,
     peer_outputs: Vec<PeerOutput>,
     outputs: VecDeque<Output>,
+    media_timeout: Duration,
 }
 
 impl MediaCore {
@@ -114,7 +135,7 @@ impl MediaCore {
     pub fn new(config: CoreConfig) -> Result<Self, CoreError> {
         Ok(Self {
             random: ChaCha12Rng::from_seed(config.seed),
-            peers: PeerFactory::new(config.candidates).ok_or(CoreError::Certificate)?,
+            peers: PeerFactory::new(config.candidates, config.browser_codecs).ok_or(CoreError::Certificate)?,
             demux: Demux::default(),
             legs: BTreeMap::new(),
             listeners: BTreeMap::new(),
@@ -125,6 +146,7 @@ impl MediaCore {
             blocks: Vec::new(),
             peer_outputs: Vec::new(),
             outputs: VecDeque::new(),
+            media_timeout: config.media_timeout,
         })
     }
 
@@ -133,7 +155,11 @@ impl MediaCore {
         match input {
             Input::WebRtc { from, bytes } => self.receive_webrtc(now, from, bytes),
             Input::Rtp { leg, from, bytes } => self.receive_rtp(now, leg, from, bytes),
-            Input::Rtcp { .. } => {}
+            Input::Rtcp { leg, from, bytes } => {
+                if let Some(found) = self.legs.get_mut(&leg) {
+                    found.receive_rtcp(now, from, bytes);
+                }
+            }
             Input::Command(command) => self.command(now, command),
             Input::Timeout => self.timeout(now),
         }
@@ -163,8 +189,10 @@ impl MediaCore {
                 Wake::Peer(leg) => self.with_peer(now, leg, |peer, out| peer.timeout(now, out)),
                 Wake::Frame(leg) => self.make_frame(now, leg),
                 Wake::Recorder(recording) => self.give_recorded(now, recording),
+                Wake::Watch => self.look(now),
                 Wake::Stats(leg) => {
                     self.tell_stats(leg);
+                    self.report(now, leg, false);
                     self.timers.set(Wake::Stats(leg), Some(now + STATS_INTERVAL));
                 }
             }
@@ -173,6 +201,10 @@ impl MediaCore {
 
     fn receive_rtp(&mut self, now: Instant, leg: LegId, from: SocketAddr, bytes: &[u8]) {
         let Some(found) = self.legs.get_mut(&leg) else { return };
+        if rtcp::is_rtcp(bytes) {
+            found.receive_rtcp(now, from, bytes);
+            return;
+        }
         let heard = found.receive_rtp(now, from, bytes);
         if let Some(heard) = heard {
             // Its address may only now be known.
@@ -187,6 +219,9 @@ impl MediaCore {
     /// A packet of a leg goes to its listeners and recorders.
     fn pass_on(&mut self, now: Instant, heard: &Heard) {
         let Some(leg) = self.legs.get_mut(&heard.leg) else { return };
+        if leg.note(now, heard) {
+            self.outputs.push_back(Output::Event(Event::MediaBack { leg: heard.leg }));
+        }
         if leg.is_first_audio(heard) {
             self.outputs.push_back(Output::Event(Event::FirstAudio { leg: heard.leg }));
         }
@@ -210,18 +245,24 @@ impl MediaCore {
         }
     }
 
-    /// What a leg sent goes as samples to those who need samples: recorders and mixers.
+    /// What a leg sent goes as samples to those who need samples: recorders, mixers and other codecs.
     fn pass_samples(&mut self, now: Instant, heard: &Heard) {
-        let recorded = self.taps.contains_key(&heard.leg);
-        let mixed = |listener: &LegId| self.legs.get(listener).is_some_and(Leg::mixes);
-        let wanted = recorded || self.listeners.get(&heard.leg).is_some_and(|listeners| listeners.iter().any(mixed));
+        let wanted = match &heard.content {
+            Content::Audio(codec, _) => {
+                let wants = |listener: &LegId| self.legs.get(listener).is_some_and(|leg| leg.wants_samples(*codec));
+                self.taps.contains_key(&heard.leg)
+                    || self.listeners.get(&heard.leg).is_some_and(|listeners| listeners.iter().any(wants))
+            }
+            // No sound, but a number in the stream.
+            Content::Dtmf(_) | Content::Noise(_) => self.legs.get(&heard.leg).is_some_and(Leg::is_decoding),
+        };
         let Some(leg) = self.legs.get_mut(&heard.leg) else { return };
         if !wanted {
             leg.stop_decoding();
             return;
         }
         let mut blocks = std::mem::take(&mut self.blocks);
-        leg.decode(heard, &mut blocks);
+        leg.decode(now, heard, &mut blocks);
         for recording in self.taps.get(&heard.leg).into_iter().flatten() {
             if let Some(recorder) = self.recorders.get_mut(recording) {
                 for block in &blocks {
@@ -229,13 +270,44 @@ impl MediaCore {
                 }
             }
         }
-        for listener in self.listeners.get(&heard.leg).into_iter().flatten() {
-            if let Some(leg) = self.legs.get_mut(listener).filter(|leg| leg.mixes()) {
+        let Content::Audio(codec, _) = heard.content else {
+            blocks.clear();
+            self.blocks = blocks;
+            return;
+        };
+        let mut packets = Vec::new();
+        let listeners: Vec<LegId> = self.listeners.get(&heard.leg).into_iter().flatten().copied().collect();
+        for listener in listeners {
+            let Some(leg) = self.legs.get_mut(&listener) else { continue };
+            if leg.mixes() {
                 leg.mix_in(heard.leg, &blocks);
+            } else if leg.wants_samples(codec) {
+                leg.transcode(now, heard.leg, &blocks, &mut packets);
+                for packet in packets.drain(..) {
+                    self.send(now, listener, &packet);
+                }
             }
         }
         blocks.clear();
         self.blocks = blocks;
+    }
+
+    /// Looks at all legs, and tells what changed.
+    fn look(&mut self, now: Instant) {
+        let mut events = Vec::new();
+        for (id, leg) in &mut self.legs {
+            leg.look(now, self.listeners.contains_key(id), self.media_timeout, &mut events);
+        }
+        self.outputs.extend(events.into_iter().map(Output::Event));
+        self.timers.set(Wake::Watch, (!self.legs.is_empty()).then(|| now + watch::INTERVAL));
+    }
+
+    /// Sends a phone our report; the last one says goodbye.
+    fn report(&mut self, now: Instant, leg: LegId, goodbye: bool) {
+        let Some(found) = self.legs.get_mut(&leg) else { return };
+        let Some((to, bytes)) = found.report(now, goodbye) else { return };
+        let mux = matches!(&found.line, Line::Rtp(line) if line.is_mux());
+        self.outputs.push_back(if mux { Output::Rtp { leg, to, bytes } } else { Output::Rtcp { leg, to, bytes } });
     }
 
     fn make_frame(&mut self, now: Instant, leg: LegId) {
@@ -255,19 +327,9 @@ impl MediaCore {
         found.sent += 1;
         match &mut found.line {
             Line::Rtp(line) => {
-                let Some(to) = line.agreed.as_ref().and_then(|(_, lock)| lock.destination()) else { return };
-                #[expect(clippy::cast_possible_truncation, reason = "the wire has the low 16 bits")]
-                let sequence = packet.slot.sequence as u16;
-                let bytes = RtpPacket {
-                    marker: packet.slot.marker,
-                    payload_type: packet.payload_type,
-                    sequence,
-                    timestamp: packet.slot.timestamp,
-                    ssrc: line.ssrc,
-                    payload: &packet.payload,
+                if let Some((to, bytes)) = line.seal(packet.slot, packet.payload_type, &packet.payload) {
+                    self.outputs.push_back(Output::Rtp { leg, to, bytes });
                 }
-                .to_bytes();
-                self.outputs.push_back(Output::Rtp { leg, to, bytes });
             }
             Line::Peer(_) => self.with_peer(now, leg, |peer, out| peer.send(now, packet, out)),
         }
@@ -290,6 +352,10 @@ mod tests;
 
 #[cfg(test)]
 impl MediaCore {
+    fn stats(&self, leg: LegId) -> crate::AudioStats {
+        self.legs[&leg].stats()
+    }
+
     /// Nothing is left of any leg.
     fn assert_empty(&self) {
         assert!(self.legs.is_empty() && self.listeners.is_empty() && self.recorders.is_empty());

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::Codec;
 use crate::conceal::Concealer;
 use crate::receive::Position;
+use crate::{Codec, opus};
 
 /// Longer losses are left as a gap in the timestamps: 60 ms.
 const MAX_MADE_UP: u32 = 480;
@@ -44,24 +44,19 @@ pub(crate) struct Decoder {
     early: Option<(u64, Arrived)>,
     blocks: u64,
     concealer: Concealer,
+    opus: Option<Box<opus::Decoder>>,
 }
 
 impl Decoder {
     /// Takes a packet of sound.
-    pub(crate) fn audio(
-        &mut self,
-        position: Position,
-        timestamp: u32,
-        codec: Codec,
-        payload: &Arc<[u8]>,
-        out: &mut Vec<Block>,
-    ) {
-        self.arrive(position, Arrived { timestamp, audio: Some((codec, Arc::clone(payload))) }, out);
+    pub(crate) fn audio(&mut self, position: Position, codec: Codec, payload: &Arc<[u8]>, out: &mut Vec<Block>) {
+        let audio = Some((codec, Arc::clone(payload)));
+        self.arrive(position, Arrived { timestamp: position.timestamp, audio }, out);
     }
 
     /// Takes note of a packet without sound, so that it is not taken for lost.
-    pub(crate) fn other(&mut self, position: Position, timestamp: u32, out: &mut Vec<Block>) {
-        self.arrive(position, Arrived { timestamp, audio: None }, out);
+    pub(crate) fn other(&mut self, position: Position, out: &mut Vec<Block>) {
+        self.arrive(position, Arrived { timestamp: position.timestamp, audio: None }, out);
     }
 
     fn arrive(&mut self, position: Position, arrived: Arrived, out: &mut Vec<Block>) {
@@ -93,27 +88,56 @@ impl Decoder {
     }
 
     fn decode(&mut self, sequence: u64, arrived: Arrived, out: &mut Vec<Block>) {
-        if let Some((expected, timestamp)) = self.next
-            && sequence > expected
-            && arrived.audio.is_some()
-        {
-            let missing = arrived.timestamp.wrapping_sub(timestamp);
-            if (1..=MAX_MADE_UP).contains(&missing) {
-                let mut samples = vec![0; missing as usize];
-                self.concealer.missing(&mut samples);
-                self.give(timestamp, samples, true, out);
-            }
-        }
         let Some((codec, payload)) = arrived.audio else {
             // The timestamp of a key press is that of its begin; what follows tells its own.
             self.next = Some((sequence + 1, self.next.map_or(arrived.timestamp, |(_, timestamp)| timestamp)));
             return;
         };
-        let mut samples: Vec<i16> = codec.decode_all(&payload).collect();
-        self.concealer.heard(&mut samples);
+        if let Some((expected, timestamp)) = self.next
+            && sequence > expected
+        {
+            let missing = arrived.timestamp.wrapping_sub(timestamp);
+            if (1..=MAX_MADE_UP).contains(&missing) {
+                let samples = self.make_up(missing as usize, codec, &payload);
+                self.give(timestamp, samples, true, out);
+            }
+        }
+        let Some(samples) = self.samples(codec, &payload) else {
+            self.next = Some((sequence + 1, arrived.timestamp));
+            return;
+        };
         let length = u32::try_from(samples.len()).unwrap_or(0);
         self.next = Some((sequence + 1, arrived.timestamp.wrapping_add(length)));
         self.give(arrived.timestamp, samples, false, out);
+    }
+
+    /// The samples of a packet; `None` when it is malformed.
+    fn samples(&mut self, codec: Codec, payload: &[u8]) -> Option<Vec<i16>> {
+        match codec.g711() {
+            Some(codec) => {
+                let mut samples: Vec<i16> = codec.decode_all(payload).collect();
+                self.concealer.heard(&mut samples);
+                Some(samples)
+            }
+            None => self.opus()?.decode(payload),
+        }
+    }
+
+    fn make_up(&mut self, missing: usize, codec: Codec, next: &[u8]) -> Vec<i16> {
+        let mut samples = vec![0; missing];
+        if codec.g711().is_some() {
+            self.concealer.missing(&mut samples);
+        } else if let Some(opus) = self.opus() {
+            samples = opus.conceal(missing, next);
+        }
+        samples
+    }
+
+    fn opus(&mut self) -> Option<&mut opus::Decoder> {
+        if self.opus.is_none() {
+            self.opus = opus::Decoder::new().map(Box::new);
+        }
+        self.opus.as_deref_mut()
     }
 
     fn give(&mut self, timestamp: u32, samples: Vec<i16>, made_up: bool, out: &mut Vec<Block>) {

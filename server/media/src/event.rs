@@ -155,6 +155,10 @@ pub struct AudioStats {
     pub sent: u64,
     /// Interarrival jitter in microseconds (RFC 3550 §6.4.1).
     pub jitter_us: u32,
+    /// Packets we sent that the far side's reports say are missing (RFC 3550 §6.4.1).
+    pub remote_lost: u64,
+    /// Round trip in microseconds by the far side's last report, once there was one.
+    pub rtt_us: Option<u32>,
 }
 
 /// What the shell must do next.
@@ -169,6 +173,15 @@ pub enum Output {
     },
     /// Send this datagram from the RTP socket of the leg.
     Rtp {
+        /// Whose socket.
+        leg: LegId,
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Send this datagram from the RTCP socket of the leg.
+    Rtcp {
         /// Whose socket.
         leg: LegId,
         /// Where to.

@@ -22,7 +22,7 @@ const FIRST: u32 = 120;
 const WINDOW: u32 = 100;
 
 /// More than this waiting is a jump of the sender's clock or a burst: 400 ms.
-const MAX_WAITING: usize = 3_200;
+const MAX_WAITING: i64 = 3_200;
 
 /// A block this much later than its time is a jump, not jitter: 300 ms.
 const MAX_LATE: i64 = 2_400;
@@ -61,7 +61,7 @@ impl JitterBuffer {
             Some(_) | None => return self.begin(block),
         };
         let margin = i64::from(block.timestamp.wrapping_sub(head).cast_signed());
-        if margin < -MAX_LATE || margin > MAX_WAITING as i64 {
+        if !(-MAX_LATE..=MAX_WAITING).contains(&margin) {
             return self.begin(block);
         }
         if block.made_up {
@@ -188,5 +188,81 @@ fn stretch(samples: &[i16], frame: &mut [i16; FRAME_SAMPLES]) {
         let curve = other - before
             + time * (2.0 * before - 5.0 * one + 4.0 * other - after + time * (3.0 * (one - other) + after - before));
         *place = (one + 0.5 * time * curve).round() as i16;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::goertzel::{amplitude, dropouts};
+    use crate::tone::sine;
+
+    /// Frames of a sender whose clock differs by so many parts in a million, and how its packets are late, in samples.
+    fn play(ppm: i64, frames: u32, lateness: impl Fn(u32) -> i64) -> (Vec<i16>, Vec<usize>) {
+        let second = sine(400.0, 1_000, 10_000.0);
+        let mut buffer = JitterBuffer::default();
+        let (mut heard, mut delays) = (Vec::new(), Vec::new());
+        // Packet `n` leaves at `n` frames of the sender's time; times are in millionths of a sample of ours.
+        let arrival =
+            |packet: u32| (i64::from(packet) * 160 + lateness(packet)) * 1_000_000 - i64::from(packet) * 160 * ppm;
+        let mut packet = 0;
+        for frame in 0..frames {
+            let now = (i64::from(frame) * 160 + 80) * 1_000_000;
+            while arrival(packet) <= now {
+                let at = (packet as usize * 160) % 8_000;
+                let samples = second[at..at + 160].to_vec();
+                let timestamp = 0xffff_0000_u32.wrapping_add(packet * 160);
+                buffer.push(&Block { epoch: 1, sequence: u64::from(packet), timestamp, samples, made_up: false });
+                packet += 1;
+            }
+            let mut out = [0; FRAME_SAMPLES];
+            buffer.pull(&mut out);
+            delays.push(buffer.delay());
+            if frame >= frames.saturating_sub(500) {
+                heard.extend(out);
+            }
+        }
+        (heard, delays)
+    }
+
+    #[test]
+    fn an_hour_with_a_clock_that_runs_fast_or_slow_keeps_its_delay_and_its_sound() {
+        for ppm in [-200, 0, 200] {
+            let (heard, delays) = play(ppm, 50 * 3_600, |_| 0);
+
+            // Three minutes in, the delay is what it is an hour later: within 40 ms at every moment.
+            let (least, most) = (delays[9_000..].iter().min().unwrap(), delays[9_000..].iter().max().unwrap());
+            assert!(*most <= 480, "{ppm} ppm: {least} to {most} samples waiting");
+            assert!(heard.chunks_exact(800).all(|piece| amplitude(piece, 400.0) > 9_700.0), "{ppm} ppm");
+            assert_eq!(dropouts(&heard, 400.0), 0, "{ppm} ppm");
+        }
+    }
+
+    #[test]
+    fn jitter_makes_it_wait_longer_and_its_end_shorter_again() {
+        let late = |packet: u32| if (500..3_000).contains(&packet) && packet % 7 == 3 { 480 } else { 0 };
+        let (heard, delays) = play(0, 12_000, late);
+
+        let mean = |range: std::ops::Range<usize>| delays[range.clone()].iter().sum::<usize>() / range.len();
+        let (before, during, after) = (mean(200..490), mean(2_000..2_900), mean(11_000..12_000));
+        assert!(before < 330 && after < 330, "{before} before, {after} after");
+        assert!((450..1_000).contains(&during), "{during} while packets are 60 ms late");
+        assert_eq!(dropouts(&heard, 400.0), 0);
+    }
+
+    #[test]
+    fn a_stream_that_stops_fades_and_one_that_jumps_begins_anew() {
+        let mut buffer = JitterBuffer::default();
+        let block = |timestamp| Block { epoch: 1, sequence: 0, timestamp, samples: vec![5_000; 160], made_up: false };
+        buffer.push(&block(0));
+        let mut frame = [0; FRAME_SAMPLES];
+        let alive: Vec<bool> = (0..12).map(|_| buffer.pull(&mut frame)).collect();
+        assert_eq!(alive[..3], [true, true, false]);
+        assert_eq!(frame, [0; FRAME_SAMPLES]);
+
+        buffer.push(&block(1 << 31));
+        buffer.pull(&mut frame);
+        assert!(frame.contains(&5_000));
+        assert!(buffer.delay() < 320);
     }
 }

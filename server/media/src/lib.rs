@@ -14,25 +14,31 @@ mod demux;
 pub mod dtmf;
 pub mod event;
 pub mod goertzel;
+mod inband;
 mod jitter;
 mod leg;
+mod opus;
 pub mod packet;
 mod peer;
 mod receive;
 mod recorder;
+mod rtcp;
 mod source_lock;
+pub mod srtp;
 mod stream;
 mod timer;
 pub mod tone;
+mod transcode;
+mod watch;
 
 pub use clip::{Clip, ClipError};
-pub use codec::Codec;
-pub use command::{Command, Flow, PlayId, RtpParams, Side, Source};
+pub use codec::{Codec, G711};
+pub use command::{Command, Flow, PlayId, RtcpTo, RtpParams, Side, Source};
 pub use cordboard_shared::id::{LegId, RecordingId};
-pub use core::{CoreConfig, CoreError, Input, MediaCore};
+pub use core::{BrowserCodecs, CoreConfig, CoreError, Input, MediaCore};
 pub use event::{AudioStats, AudioVerdict, Event, Output, RecordEnd};
 
-/// Samples per second of everything here: G.711 and the telephone network know no other rate.
+/// Samples per second of everything here: G.711 and the telephone network know no other rate, and Opus is run at it.
 pub const SAMPLE_RATE: u32 = 8_000;
 
 /// Samples in one paced frame of 20 ms.

@@ -1,4 +1,4 @@
-//! A browser leg: one `str0m::Rtc` in RTP mode, ICE-lite, G.711 and telephone events only.
+//! A browser leg: one `str0m::Rtc` in RTP mode, ICE-lite, telephone events and G.711, or Opus where that is wished for.
 //!
 //! All its mutations go through [`Peer::step`], so that none is made without what it produced being drained.
 //! A panic inside the library ends this peer alone.
@@ -19,6 +19,7 @@ use str0m::rtp::{Extension, RtpWrite};
 use str0m::{Candidate, IceConnectionState, Rtc, RtcConfig, RtcError};
 
 use crate::Codec;
+use crate::core::BrowserCodecs;
 use crate::leg::{Format, Packet};
 
 /// Longer offers are not read.
@@ -33,6 +34,7 @@ pub(crate) struct PeerFactory {
     /// One certificate for all: a browser checks it against its answer only.
     certificate: DtlsCert,
     candidates: Vec<SocketAddr>,
+    codecs: BrowserCodecs,
 }
 
 /// Why an offer could not be answered.
@@ -44,7 +46,7 @@ pub(crate) enum PeerError {
     Sdp(String),
     #[error("the offer cannot be accepted: {0}")]
     Offer(#[from] RtcError),
-    #[error("no common audio codec: PCMU and PCMA are spoken")]
+    #[error("no common audio codec: opus, PCMU and PCMA are spoken")]
     Codec,
     #[error("the peer connection failed inside")]
     Broken,
@@ -75,10 +77,10 @@ pub(crate) struct Peer {
 
 impl PeerFactory {
     /// `None` when no certificate can be made.
-    pub(crate) fn new(candidates: Vec<SocketAddr>) -> Option<Self> {
+    pub(crate) fn new(candidates: Vec<SocketAddr>, codecs: BrowserCodecs) -> Option<Self> {
         let provider = from_feature_flags();
         let certificate = provider.dtls_provider.generate_certificate()?;
-        Some(Self { provider: Arc::new(provider), certificate, candidates })
+        Some(Self { provider: Arc::new(provider), certificate, candidates, codecs })
     }
 
     /// A peer from the first offer, with the answer to it.
@@ -88,7 +90,7 @@ impl PeerFactory {
         sdp: &str,
         out: &mut Vec<PeerOutput>,
     ) -> Result<(Peer, String), PeerError> {
-        let mut config = RtcConfig::new()
+        let config = RtcConfig::new()
             .set_crypto_provider(Arc::clone(&self.provider))
             .set_dtls_cert(self.certificate.clone())
             .set_ice_lite(true)
@@ -96,11 +98,17 @@ impl PeerFactory {
             .clear_codecs()
             .clear_extension_map()
             .set_extension(1, Extension::AudioLevel)
-            .set_extension(4, Extension::RtpMid)
-            .enable_pcmu(true, false)
-            .enable_pcma(true, false);
+            .set_extension(4, Extension::RtpMid);
+        // One clock on one stream: with Opus, keys are counted at 48 kHz too.
+        let opus = self.codecs == BrowserCodecs::Opus && offers_opus(sdp);
+        let mut config = if opus {
+            config.enable_opus(true, false)
+        } else {
+            config.enable_pcmu(true, false).enable_pcma(true, false)
+        };
+        let clock = if opus { Frequency::FORTY_EIGHT_KHZ } else { Frequency::EIGHT_KHZ };
         let keys = FormatParams::parse_line("0-15");
-        config.codec_config().add_config(101.into(), None, RtcCodec::Tele, Frequency::EIGHT_KHZ, None, keys);
+        config.codec_config().add_config(101.into(), None, RtcCodec::Tele, clock, None, keys);
         let mut rtc = config.build(now);
         for candidate in &self.candidates {
             if let Ok(candidate) = Candidate::host(*candidate, "udp") {
@@ -203,7 +211,7 @@ impl Peer {
         let write = RtpWrite::new(
             packet.payload_type.into(),
             packet.slot.sequence.into(),
-            packet.slot.timestamp,
+            packet.slot.timestamp.wrapping_mul(self.format.clock_factor()),
             now,
             Arc::clone(&packet.payload),
         )
@@ -310,7 +318,10 @@ impl Peer {
                 self.format.audio.push((Codec::Pcmu, **payload_type));
             } else if spec.codec == RtcCodec::PCMA {
                 self.format.audio.push((Codec::Pcma, **payload_type));
-            } else if spec.codec == RtcCodec::Tele && spec.clock_rate == Frequency::EIGHT_KHZ {
+            } else if spec.codec == RtcCodec::Opus {
+                self.format.audio.push((Codec::Opus, **payload_type));
+            } else if spec.codec == RtcCodec::Tele {
+                // Only that of our clock was answered.
                 self.format.dtmf = Some(**payload_type);
             }
         }
@@ -336,6 +347,13 @@ pub(crate) enum Received {
 /// The first certificate fingerprint of an SDP, in one spelling.
 fn fingerprint(sdp: &str) -> Option<String> {
     sdp.lines().find_map(|line| line.trim().strip_prefix("a=fingerprint:")).map(str::to_ascii_lowercase)
+}
+
+/// Whether a browser speaks Opus, as all of them must (RFC 7874 §3).
+fn offers_opus(sdp: &str) -> bool {
+    sdp.lines()
+        .filter_map(|line| line.trim().strip_prefix("a=rtpmap:"))
+        .any(|map| map.split_once(' ').is_some_and(|(_, codec)| codec.to_ascii_lowercase().starts_with("opus/48000")))
 }
 
 /// The name of the audio m-line that an answer accepts.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::SAMPLE_RATE;
+use crate::{SAMPLE_RATE, rtcp};
 
 /// A jump of more packets than this is a new stream and no loss (RFC 3550 §A.1).
 const MAX_DROPOUT: u16 = 3_000;
@@ -17,6 +17,8 @@ pub(crate) struct Position {
     pub(crate) epoch: u32,
     /// The sequence number without its wrapping.
     pub(crate) sequence: u64,
+    /// The timestamp in samples of 8 kHz, whatever the clock of the codec.
+    pub(crate) timestamp: u32,
 }
 
 /// Follows the stream of one leg.
@@ -40,15 +42,29 @@ struct Stream {
     received: u64,
     /// The next number of a stream that seems to have jumped: two in a row prove it.
     jumped_to: Option<u16>,
-    last: (Instant, u32),
+    /// When the newest packet came, its timestamp on the wire, and the same without wrapping.
+    last: (Instant, u32, i64),
+    /// What was expected and received when the last report was made.
+    reported: (u64, u64),
 }
 
 impl Receiver {
     /// Takes a packet in; `None` when it is a repeat, too late or the first after a jump.
-    pub(crate) fn accept(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32) -> Option<Position> {
+    ///
+    /// `factor` tells how much faster the clock of its timestamps runs than 8 kHz.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        factor: u32,
+    ) -> Option<Position> {
         let Some(stream) = self.stream.as_mut().filter(|stream| stream.ssrc == ssrc) else {
-            return Some(self.begin(now, ssrc, sequence, timestamp));
+            return Some(self.begin(now, ssrc, sequence, timestamp, factor));
         };
+        let (at, before, unwrapped) = stream.last;
+        let unwrapped = unwrapped + i64::from(timestamp.wrapping_sub(before).cast_signed());
         #[expect(clippy::cast_possible_truncation, reason = "the sequence number on the wire is the low 16 bits")]
         let ahead = sequence.wrapping_sub(stream.highest as u16);
         let extended = if ahead < MAX_DROPOUT {
@@ -56,15 +72,15 @@ impl Receiver {
             if ahead > 0 {
                 stream.window = stream.window.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
                 stream.highest = extended;
-                let (at, before) = stream.last;
                 let arrived = now.saturating_duration_since(at).as_secs_f64() * f64::from(SAMPLE_RATE);
-                let sent = f64::from(timestamp.wrapping_sub(before).cast_signed());
+                let sent = f64::from(timestamp.wrapping_sub(before).cast_signed()) / f64::from(factor);
                 // RFC 3550 §6.4.1: J(i) = J(i-1) + (|D(i-1,i)| - J(i-1))/16. A jump of the clock is no jitter, nor are
-                // the packets of a DTMF event, which all have one timestamp.
-                if sent != 0.0 && sent.abs() < f64::from(SAMPLE_RATE) {
+                // the packets of a DTMF event, which all have one timestamp, or a pause that was not counted.
+                let second = f64::from(SAMPLE_RATE);
+                if sent != 0.0 && sent.abs() < second && arrived < second {
                     self.jitter += ((arrived - sent).abs() - self.jitter) / 16.0;
                 }
-                stream.last = (now, timestamp);
+                stream.last = (now, timestamp, unwrapped);
             } else {
                 return None;
             }
@@ -73,7 +89,7 @@ impl Receiver {
             let behind = u64::from(ahead.wrapping_neg());
             if behind >= WINDOW || stream.highest < stream.first + behind {
                 if stream.jumped_to == Some(sequence) {
-                    return Some(self.begin(now, ssrc, sequence, timestamp));
+                    return Some(self.begin(now, ssrc, sequence, timestamp, factor));
                 }
                 stream.jumped_to = Some(sequence.wrapping_add(1));
                 return None;
@@ -88,7 +104,7 @@ impl Receiver {
         stream.jumped_to = None;
         stream.received += 1;
         self.received += 1;
-        Some(Position { epoch: self.epoch, sequence: extended })
+        Some(Position { epoch: self.epoch, sequence: extended, timestamp: scaled(unwrapped, factor) })
     }
 
     /// Packets accepted.
@@ -111,7 +127,33 @@ impl Receiver {
         (self.jitter * 1_000_000.0 / f64::from(SAMPLE_RATE)) as u32
     }
 
-    fn begin(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32) -> Position {
+    /// What a receiver report says of the stream, and forgets for the next one (RFC 3550 §A.3): the stream, the lost of
+    /// 256 packets since the last report, all lost ones, the highest number with its rollovers, the jitter in samples.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "fields of 32 bits, and the jitter is never negative"
+    )]
+    pub(crate) fn report(&mut self) -> Option<rtcp::Block> {
+        let jitter = self.jitter as u32;
+        let stream = self.stream.as_mut()?;
+        let expected = stream.highest - stream.first + 1;
+        let (expected_before, received_before) = stream.reported;
+        stream.reported = (expected, stream.received);
+        let due = expected - expected_before;
+        let lost = due.saturating_sub(stream.received - received_before);
+        let fraction = (lost * 256).checked_div(due).unwrap_or(0);
+        Some(rtcp::Block {
+            ssrc: stream.ssrc,
+            fraction: u8::try_from(fraction).unwrap_or(u8::MAX),
+            lost: stream.lost().min(0x7f_ffff) as u32,
+            highest: stream.highest as u32,
+            jitter,
+            ..rtcp::Block::default()
+        })
+    }
+
+    fn begin(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, factor: u32) -> Position {
         self.lost_before = self.lost();
         self.epoch += 1;
         self.received += 1;
@@ -123,10 +165,17 @@ impl Receiver {
             window: 1,
             received: 1,
             jumped_to: None,
-            last: (now, timestamp),
+            last: (now, timestamp, i64::from(timestamp)),
+            reported: (0, 0),
         });
-        Position { epoch: self.epoch, sequence: first }
+        Position { epoch: self.epoch, sequence: first, timestamp: scaled(i64::from(timestamp), factor) }
     }
+}
+
+/// A timestamp in samples of 8 kHz, modulo 2^32 as those on the wire are.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "timestamps wrap")]
+fn scaled(unwrapped: i64, factor: u32) -> u32 {
+    unwrapped.div_euclid(i64::from(factor)) as u32
 }
 
 impl Stream {
@@ -146,7 +195,7 @@ mod tests {
         packets
             .iter()
             .map(|(ssrc, sequence)| {
-                let position = receiver.accept(now, *ssrc, *sequence, u32::from(*sequence) * 160)?;
+                let position = receiver.accept(now, *ssrc, *sequence, u32::from(*sequence) * 160, 1)?;
                 Some((position.epoch, position.sequence))
             })
             .collect()
@@ -184,15 +233,41 @@ mod tests {
         let mut receiver = Receiver::default();
         let start = Instant::now();
         for index in 0..100_u16 {
-            receiver.accept(start + Duration::from_millis(20) * u32::from(index), 1, index, u32::from(index) * 160);
+            receiver.accept(start + Duration::from_millis(20) * u32::from(index), 1, index, u32::from(index) * 160, 1);
         }
         assert_eq!(receiver.jitter_us(), 0);
 
         for index in 100..300_u16 {
             let late = Duration::from_millis(if index % 2 == 0 { 4 } else { 0 });
             let at = start + Duration::from_millis(20) * u32::from(index) + late;
-            receiver.accept(at, 1, index, u32::from(index) * 160);
+            receiver.accept(at, 1, index, u32::from(index) * 160, 1);
         }
         assert!((3_500..=4_100).contains(&receiver.jitter_us()), "{} us", receiver.jitter_us());
+    }
+
+    #[test]
+    fn a_faster_clock_is_brought_to_8_khz_over_its_wrap() {
+        let mut receiver = Receiver::default();
+        let now = Instant::now();
+        let first = u32::MAX - 1_000;
+        let stamps: Vec<u32> = (0..10_u16)
+            .map(|index| {
+                receiver.accept(now, 1, index, first.wrapping_add(u32::from(index) * 960), 6).unwrap().timestamp
+            })
+            .collect();
+
+        assert!(stamps.windows(2).all(|pair| pair[1] - pair[0] == 160), "{stamps:?}");
+    }
+
+    #[test]
+    fn a_report_tells_of_the_time_since_the_last_one() {
+        let mut receiver = Receiver::default();
+        positions(&mut receiver, &[(9, 65_534), (9, 65_535), (9, 1), (9, 2)]);
+        let report = receiver.report().unwrap();
+        assert_eq!((report.ssrc, report.fraction, report.lost, report.highest), (9, 51, 1, 65_538));
+
+        positions(&mut receiver, &[(9, 3), (9, 4)]);
+        let report = receiver.report().unwrap();
+        assert_eq!((report.fraction, report.lost, report.highest), (0, 1, 65_540));
     }
 }

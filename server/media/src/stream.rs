@@ -81,11 +81,11 @@ impl OutStream {
         now: Instant,
         leg: LegId,
         position: Position,
-        timestamp: u32,
         samples: u32,
         marker: bool,
     ) -> Option<Slot> {
         let source = (leg, position.epoch);
+        let timestamp = position.timestamp;
         if let Run::Passed { from, first_in, first_out, shift } = self.run
             && from == source
         {
@@ -151,8 +151,8 @@ mod tests {
     const LEG: LegId = LegId::demo(1);
     const OTHER: LegId = LegId::demo(2);
 
-    fn at(epoch: u32, sequence: u64) -> Position {
-        Position { epoch, sequence }
+    fn at(epoch: u32, sequence: u64, timestamp: u32) -> Position {
+        Position { epoch, sequence, timestamp }
     }
 
     fn numbers(slot: Slot) -> (u64, u32, bool) {
@@ -167,11 +167,11 @@ mod tests {
 
         let own = [stream.own(ms(0), 160), stream.own(ms(20), 160)];
         assert_eq!(own.map(numbers), [(100, 5_000, true), (101, 5_160, false)]);
-        let passed = stream.passed(ms(60), LEG, at(1, 7), 900, 160, false).unwrap();
+        let passed = stream.passed(ms(60), LEG, at(1, 7, 900), 160, false).unwrap();
         assert_eq!(numbers(passed), (102, 5_480, true), "40 ms later, whatever the sender's own numbers");
-        let passed = stream.passed(ms(80), LEG, at(1, 8), 1_060, 160, false).unwrap();
+        let passed = stream.passed(ms(80), LEG, at(1, 8, 1_060), 160, false).unwrap();
         assert_eq!(numbers(passed), (103, 5_640, false));
-        let other = stream.passed(ms(81), OTHER, at(1, 40_000), 77, 160, false).unwrap();
+        let other = stream.passed(ms(81), OTHER, at(1, 40_000, 77), 160, false).unwrap();
         assert_eq!(numbers(other), (104, 5_800, true), "never over what was sent, even when it comes at once");
         assert_eq!(numbers(stream.own(ms(101), 160)), (105, 5_960, true));
     }
@@ -182,7 +182,7 @@ mod tests {
         let mut stream = OutStream::new(0, 0);
         let mut pass = |sequence: u64, timestamp| {
             stream
-                .passed(start, LEG, at(1, sequence), timestamp, 160, false)
+                .passed(start, LEG, at(1, sequence, timestamp), 160, false)
                 .map(|slot| (slot.sequence, slot.timestamp))
         };
 
@@ -197,9 +197,9 @@ mod tests {
     fn a_clock_that_jumps_does_not_pull_the_stream_along() {
         let start = Instant::now();
         let mut stream = OutStream::new(0, 0);
-        stream.passed(start, LEG, at(1, 0), 0, 160, false).unwrap();
+        stream.passed(start, LEG, at(1, 0, 0), 160, false).unwrap();
 
-        let jumped = stream.passed(start + Duration::from_millis(20), LEG, at(1, 1), 9_000_000, 160, false).unwrap();
+        let jumped = stream.passed(start + Duration::from_millis(20), LEG, at(1, 1, 9_000_000), 160, false).unwrap();
 
         assert_eq!(numbers(jumped), (1, 160, true));
     }

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use cordboard_media::{Command, Event};
+use cordboard_media::{BrowserCodecs, Command, Event};
 use cordboard_shared::id::{LegId, RecordingId};
 use mio::Waker;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -35,6 +35,8 @@ pub struct MediaConfig {
     pub external_ip: Option<IpAddr>,
     /// Recordings go to `YYYY/MM/DD/<id>.wav` below this folder.
     pub recordings_dir: PathBuf,
+    /// What browsers are answered with.
+    pub browser_codecs: BrowserCodecs,
 }
 
 /// What the media thread can be told.

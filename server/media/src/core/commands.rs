@@ -11,7 +11,7 @@ use crate::event::RecordEnd;
 use crate::leg::{Leg, Line, RtpLine};
 use crate::peer::Peer;
 use crate::recorder::Recorder;
-use crate::{Clip, Command, Flow, PlayId, RtpParams, Source};
+use crate::{Clip, Command, PlayId, RtpParams, Source, watch};
 
 impl MediaCore {
     pub(super) fn command(&mut self, now: Instant, command: Command) {
@@ -51,11 +51,16 @@ impl MediaCore {
         let id = leg.id;
         self.legs.insert(id, leg);
         self.timers.set(Wake::Stats(id), Some(now + STATS_INTERVAL));
+        if self.legs.len() == 1 {
+            self.timers.set(Wake::Watch, Some(now + watch::INTERVAL));
+        }
     }
 
     fn add_rtp(&mut self, now: Instant, leg: LegId, params: Option<RtpParams>) {
         if !self.legs.contains_key(&leg) {
-            let line = Line::Rtp(RtpLine { ssrc: self.random.next_u32(), agreed: None, flow: Flow::Both });
+            // RFC 7022 §4.2: a name that lasts as long as the leg and says nothing of who we are.
+            let name = format!("{:016x}", self.random.next_u64());
+            let line = Line::Rtp(Box::new(RtpLine::new(now, self.random.next_u32(), name)));
             let stream = self.new_stream();
             self.insert(now, Leg::new(leg, line, stream));
         }
@@ -117,10 +122,14 @@ impl MediaCore {
         }
         self.with_peer(now, leg, Peer::close);
         self.leave_recordings(now, leg);
+        self.report(now, leg, true);
         self.tell_stats(leg);
         self.hear(now, leg, Source::Silence);
         self.legs.remove(&leg);
         self.demux.forget(leg);
+        if self.legs.is_empty() {
+            self.timers.set(Wake::Watch, None);
+        }
         for wake in [Wake::Peer(leg), Wake::Frame(leg), Wake::Stats(leg)] {
             self.timers.set(wake, None);
         }

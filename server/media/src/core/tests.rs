@@ -2,8 +2,11 @@
 
 mod bench;
 mod bridge;
+mod codecs;
 mod hostile;
 mod mix;
 mod play;
 mod record;
+mod secure;
+mod watch;
 mod webrtc;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cordboard_media::goertzel::{amplitude, decibels_above};
 use cordboard_media::packet::RtpPacket;
 use cordboard_media::tone::sine;
-use cordboard_media::{Clip, Codec, Command, Event, PlayId, RecordEnd, RtpParams, Source};
+use cordboard_media::{BrowserCodecs, Clip, Codec, Command, Event, G711, PlayId, RecordEnd, RtpParams, Source};
 use cordboard_shared::id::{LegId, RecordingId};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -37,6 +37,7 @@ impl Bench {
             rtp_ports,
             external_ip: None,
             recordings_dir: dir.to_owned(),
+            browser_codecs: BrowserCodecs::G711,
         })
         .unwrap();
         Self { handle, events }
@@ -87,7 +88,7 @@ fn say(phone: UdpSocket, to: SocketAddr, frequency: f64) -> std::thread::JoinHan
     std::thread::spawn(move || {
         let start = Instant::now();
         for (index, frame) in (0_u16..).zip(sine(frequency, 2_000, 16_000.0).chunks(160)) {
-            let payload = Codec::Pcma.encode_all(frame);
+            let payload = G711::A.encode_all(frame);
             let timestamp = u32::from(index) * 160;
             let packet = RtpPacket {
                 marker: index == 0,
@@ -110,7 +111,7 @@ fn listen(phone: &UdpSocket, samples: usize) -> Vec<i16> {
     while heard.len() < samples {
         let (length, _) = phone.recv_from(&mut buffer).expect("audio in time");
         let packet = RtpPacket::parse(&buffer[..length]).unwrap();
-        heard.extend(Codec::Pcma.decode_all(packet.payload));
+        heard.extend(G711::A.decode_all(packet.payload));
     }
     heard
 }

@@ -67,8 +67,13 @@ pub(super) fn start(
     poll.registry().register(&mut webrtc, WEBRTC, Interest::READABLE)?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
-    let core = MediaCore::new(CoreConfig { candidates: candidates(bound, config.external_ip), seed })
-        .map_err(io::Error::other)?;
+    let core = MediaCore::new(CoreConfig {
+        candidates: candidates(bound, config.external_ip),
+        browser_codecs: config.browser_codecs,
+        media_timeout: CoreConfig::MEDIA_TIMEOUT,
+        seed,
+    })
+    .map_err(io::Error::other)?;
     let writer = RecordingWriter::start(config.recordings_dir, events.clone(), Arc::clone(&counters))?;
     let thread = MediaThread {
         poll,
@@ -280,6 +285,11 @@ impl MediaThread {
                 Output::Rtp { leg, to, bytes } => {
                     if let Some(found) = self.sockets.get(&leg) {
                         self.count_sent(&found.sockets.rtp.send_to(&bytes, to));
+                    }
+                }
+                Output::Rtcp { leg, to, bytes } => {
+                    if let Some(found) = self.sockets.get(&leg) {
+                        self.count_sent(&found.sockets.rtcp.send_to(&bytes, to));
                     }
                 }
                 Output::Event(event) => self.on_event(event),

@@ -12,11 +12,13 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Rtc, RtcConfig};
 
-use crate::core::{CoreConfig, Input, MediaCore};
+use crate::core::{BrowserCodecs, CoreConfig, Input, MediaCore};
 use crate::dtmf::DtmfEvent;
 use crate::packet::RtpPacket;
+use crate::srtp::SrtpSession;
 use crate::tone::sine;
-use crate::{Codec, Command, Event, LegId, Output, RtpParams, Source};
+use crate::transcode::FrameEncoder;
+use crate::{Codec, Command, Event, G711, LegId, Output, RtpParams, Source, opus};
 
 pub(super) const CALLER: LegId = LegId::demo(1);
 pub(super) const AGENT: LegId = LegId::demo(2);
@@ -37,6 +39,8 @@ pub(super) struct Bench {
     pub(super) recorded: Vec<i16>,
     /// What lies between the phones and the core; nothing when there is none.
     pub(super) network: Option<Network>,
+    /// Control packets that were sent.
+    pub(super) reports: Vec<(LegId, SocketAddr, Vec<u8>)>,
 }
 
 /// A bad network from the phones to the core: seeded, so that each run is the same.
@@ -80,6 +84,17 @@ pub(super) struct Phone {
     pub(super) tone: Option<f64>,
     /// The amplitude of the tone.
     pub(super) level: f64,
+    /// What it hides its packets with.
+    pub(super) srtp: Option<SrtpSession>,
+    /// The payloads it sent, newest last.
+    pub(super) said: Vec<Arc<[u8]>>,
+    voice: FrameEncoder,
+    pub(super) ssrc: u32,
+    /// Whether reports may come with the audio, and how many did.
+    pub(super) takes_reports: bool,
+    pub(super) muxed_reports: usize,
+    /// Its sequence number without wrapping, for SRTP.
+    pub(super) count: u64,
     pub(super) got: Vec<Got>,
     pub(super) sequence: u16,
     pub(super) timestamp: u32,
@@ -110,6 +125,10 @@ pub(super) struct Browser {
     pub(super) mid: Mid,
     pub(super) sequence: u64,
     pub(super) timestamp: u32,
+    /// The amplitude of the tone.
+    pub(super) level: f64,
+    voice: FrameEncoder,
+    ears: opus::Decoder,
     /// Every datagram it ever sent.
     pub(super) sent: Vec<Vec<u8>>,
     timeout: Instant,
@@ -119,14 +138,23 @@ pub(super) struct Browser {
 
 /// The core's addresses in these tests.
 pub(super) fn config() -> CoreConfig {
-    CoreConfig { candidates: vec![SERVER.parse().unwrap()], seed: [7; 32] }
+    CoreConfig {
+        candidates: vec![SERVER.parse().unwrap()],
+        browser_codecs: BrowserCodecs::G711,
+        media_timeout: CoreConfig::MEDIA_TIMEOUT,
+        seed: [7; 32],
+    }
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(super) fn with(config: CoreConfig) -> Self {
         let now = Instant::now();
         Self {
-            core: MediaCore::new(config()).unwrap(),
+            core: MediaCore::new(config).unwrap(),
             start: now,
             now,
             phones: BTreeMap::new(),
@@ -134,6 +162,7 @@ impl Bench {
             events: Vec::new(),
             recorded: Vec::new(),
             network: None,
+            reports: Vec::new(),
         }
     }
 
@@ -153,6 +182,13 @@ impl Bench {
             codec,
             tone: Some(tone),
             level: LEVEL,
+            srtp: None,
+            said: Vec::new(),
+            voice: FrameEncoder::default(),
+            ssrc: 0xabc,
+            takes_reports: false,
+            muxed_reports: 0,
+            count: 65_500,
             got: Vec::new(),
             sequence: 65_500,
             timestamp: 0xffff_f000,
@@ -184,6 +220,8 @@ impl Bench {
             .enable_opus(true, false);
         let keys = FormatParams::parse_line("0-15");
         config.codec_config().add_config(126.into(), None, RtcCodec::Tele, Frequency::EIGHT_KHZ, None, keys);
+        let keys = FormatParams::parse_line("0-15");
+        config.codec_config().add_config(110.into(), None, RtcCodec::Tele, Frequency::FORTY_EIGHT_KHZ, None, keys);
         let mut rtc = config.build(self.now);
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
         let mut change = rtc.sdp_api();
@@ -200,6 +238,9 @@ impl Bench {
             mid,
             sequence: 1_000,
             timestamp: 77,
+            level: LEVEL,
+            voice: FrameEncoder::default(),
+            ears: opus::Decoder::new().unwrap(),
             sent: Vec::new(),
             timeout: self.now,
             next: self.now,
@@ -284,11 +325,13 @@ impl Bench {
         for leg in self.phones.keys().copied().collect::<Vec<_>>() {
             let phone = self.phones.get_mut(&leg).unwrap();
             let Some(tone) = phone.tone.filter(|_| phone.next <= self.now) else { continue };
-            let payload = phone.codec.encode_all(&tone_at(tone, phone.level, &mut phone.phase));
+            let samples = tone_at(tone, phone.level, &mut phone.phase);
+            let payload = phone.voice.encode(phone.codec, samples[..].try_into().unwrap()).unwrap();
+            phone.said.push(Arc::clone(&payload));
             phone.next += Duration::from_millis(20);
             let from = phone.address;
             let bytes = phone.packet(phone.codec.static_payload_type(), &payload);
-            phone.timestamp = phone.timestamp.wrapping_add(160);
+            phone.timestamp = phone.timestamp.wrapping_add(160 * phone.codec.clock_factor());
             match &mut self.network {
                 Some(network) => network.send(self.now, leg, from, bytes),
                 None => self.input(Input::Rtp { leg, from, bytes: &bytes }),
@@ -306,10 +349,11 @@ impl Bench {
             let mut sent = browser.drain();
             if browser.connected && browser.tone.is_some() && browser.next <= self.now {
                 browser.next = self.now + Duration::from_millis(20);
-                let samples = tone_at(browser.tone.unwrap(), LEVEL, &mut browser.phase);
+                let samples = tone_at(browser.tone.unwrap(), browser.level, &mut browser.phase);
                 let (codec, payload_type) = browser.codec();
-                browser.write(self.now, payload_type, &codec.encode_all(&samples), false);
-                browser.timestamp += 160;
+                let payload = browser.voice.encode(codec, samples[..].try_into().unwrap()).unwrap();
+                browser.write(self.now, payload_type, &payload, false);
+                browser.timestamp += 160 * codec.clock_factor();
                 sent.extend(browser.drain());
             }
             let from = browser.address;
@@ -329,8 +373,15 @@ impl Bench {
                 Output::Rtp { leg, to, bytes } => {
                     let ms = self.ms();
                     let Some(phone) = self.phones.get_mut(&leg) else { continue };
-                    if phone.address == to {
-                        let packet = RtpPacket::parse(&bytes).unwrap();
+                    if phone.address == to && phone.takes_reports && crate::rtcp::is_rtcp(&bytes) {
+                        phone.muxed_reports += 1;
+                    } else if phone.address == to {
+                        let mut room = Vec::new();
+                        let bytes = match &mut phone.srtp {
+                            Some(session) => session.unprotect(self.now, &bytes, &mut room).unwrap(),
+                            None => &bytes[..],
+                        };
+                        let packet = RtpPacket::parse(bytes).unwrap();
                         phone.got.push(Got {
                             ms,
                             payload_type: packet.payload_type,
@@ -340,6 +391,10 @@ impl Bench {
                             payload: packet.payload.to_vec(),
                         });
                     }
+                }
+                Output::Rtcp { leg, to, bytes } => {
+                    assert!(self.phones.get(&leg).is_none_or(|phone| phone.address.ip() == to.ip()));
+                    self.reports.push((leg, to, bytes));
                 }
                 Output::WebRtc { to, bytes } => {
                     let Some(browser) = self.browsers.values_mut().find(|browser| browser.address == to) else {
@@ -373,16 +428,41 @@ impl Phone {
     pub(super) fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
-        RtpPacket { marker: false, payload_type, sequence, timestamp: self.timestamp, ssrc: 0xabc, payload }.to_bytes()
+        let (timestamp, ssrc) = (self.timestamp, self.ssrc);
+        let mut bytes = RtpPacket { marker: false, payload_type, sequence, timestamp, ssrc, payload }.to_bytes();
+        if let Some(session) = &mut self.srtp {
+            session.protect(&mut bytes, self.count).unwrap();
+        }
+        self.count += 1;
+        bytes
+    }
+
+    /// Speaks again, from this time on.
+    pub(super) fn speak_from(&mut self, now: Instant) {
+        self.next = now;
+    }
+
+    /// Counts packets that it does not send: as some phones do on hold.
+    pub(super) fn count_on(&mut self, packets: u32) {
+        #[expect(clippy::cast_possible_truncation, reason = "the number wraps")]
+        let wrapped = packets as u16;
+        self.sequence = self.sequence.wrapping_add(wrapped);
+        self.count += u64::from(packets);
+        self.timestamp = self.timestamp.wrapping_add(packets.wrapping_mul(160));
     }
 
     /// What it played, lost packets left out.
     pub(super) fn heard(&self) -> Vec<i16> {
-        self.got
-            .iter()
-            .filter(|got| got.payload_type == self.codec.static_payload_type())
-            .flat_map(|got| self.codec.decode_all(&got.payload))
-            .collect()
+        let mut opus = opus::Decoder::new().unwrap();
+        let audio = self.got.iter().filter(|got| got.payload_type == self.codec.static_payload_type());
+        audio.flat_map(|got| decoded(&mut opus, self.codec, &got.payload)).collect()
+    }
+}
+
+fn decoded(opus: &mut opus::Decoder, codec: Codec, payload: &[u8]) -> Vec<i16> {
+    match codec.g711() {
+        Some(codec) => codec.decode_all(payload).collect(),
+        None => opus.decode(payload).unwrap(),
     }
 }
 
@@ -394,7 +474,8 @@ impl Browser {
     fn codec(&self) -> (Codec, u8) {
         let media = self.rtc.media(self.mid).unwrap();
         let types: Vec<u8> = media.remote_pts().iter().map(|payload_type| **payload_type).collect();
-        if types.contains(&0) { (Codec::Pcmu, 0) } else { (Codec::Pcma, 8) }
+        let known = [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::Opus, 111)];
+        known.into_iter().find(|(_, payload_type)| types.contains(payload_type)).unwrap()
     }
 
     pub(super) fn write(&mut self, now: Instant, payload_type: u8, payload: &[u8], marker: bool) {
@@ -422,9 +503,10 @@ impl Browser {
                 str0m::Output::Transmit(transmit) => sent.push(transmit.contents.to_vec()),
                 str0m::Output::Event(str0m::Event::Connected) => self.connected = true,
                 str0m::Output::Event(str0m::Event::RtpPacket(packet)) => match *packet.header.payload_type {
-                    0 => self.heard.extend(Codec::Pcmu.decode_all(&packet.payload)),
-                    8 => self.heard.extend(Codec::Pcma.decode_all(&packet.payload)),
-                    126 => self.keys.extend(DtmfEvent::parse(&packet.payload)),
+                    0 => self.heard.extend(G711::Mu.decode_all(&packet.payload)),
+                    8 => self.heard.extend(G711::A.decode_all(&packet.payload)),
+                    111 => self.heard.extend(self.ears.decode(&packet.payload).unwrap()),
+                    110 | 126 => self.keys.extend(DtmfEvent::parse(&packet.payload)),
                     other => panic!("payload type {other} was not agreed on"),
                 },
                 str0m::Output::Event(_) => {}

@@ -10,14 +10,14 @@ use super::bridge::assert_hears;
 use crate::core::Input;
 use crate::packet::RtpPacket;
 use crate::tone::sine;
-use crate::{Codec, Command, RecordingId};
+use crate::{Codec, Command, G711, RecordingId};
 
 #[test]
 fn a_strangers_packets_reach_neither_the_other_leg_nor_the_recorder() {
     let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
     bench.command(Command::Record { leg: CALLER, recording: RecordingId::demo(1), max_ms: 60_000, silence_ms: None });
     let stranger: SocketAddr = "203.0.113.66:4000".parse().unwrap();
-    let noise = Codec::Pcmu.encode_all(&sine(1_700.0, 20, 30_000.0));
+    let noise = G711::Mu.encode_all(&sine(1_700.0, 20, 30_000.0));
     for round in 0..300_u16 {
         bench.run(10);
         // With the caller's own numbers, and with others.

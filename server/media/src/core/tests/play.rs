@@ -91,7 +91,7 @@ fn an_hour_of_music_keeps_its_pace_to_the_frame() {
                 now = at.max(now) + Duration::from_micros(u64::from(packets % 7) * 1_000);
                 core.handle_input(now, Input::Timeout);
             }
-            Output::Event(_) => {}
+            Output::Event(_) | Output::Rtcp { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -5,7 +5,7 @@ use super::bridge::{assert_hears, assert_silent};
 use crate::core::Input;
 use crate::goertzel::{amplitude, dropouts};
 use crate::tone::sine;
-use crate::{Codec, Command, Event, LegId, RecordEnd, RecordingId, Side};
+use crate::{Codec, Command, Event, G711, LegId, RecordEnd, RecordingId, Side};
 
 const RECORDING: RecordingId = RecordingId::demo(9);
 
@@ -163,7 +163,7 @@ fn what_was_said_in_a_pause_and_comes_late_is_not_kept() {
     let late: Vec<Vec<u8>> = (0..3)
         .map(|_| {
             let phone = bench.phones.get_mut(&CALLER).unwrap();
-            let bytes = phone.packet(0, &Codec::Pcmu.encode_all(&sine(1_700.0, 20, 16_000.0)));
+            let bytes = phone.packet(0, &G711::Mu.encode_all(&sine(1_700.0, 20, 16_000.0)));
             phone.timestamp = phone.timestamp.wrapping_add(160);
             bytes
         })

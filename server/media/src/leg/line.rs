@@ -1,0 +1,310 @@
+//! How the far side of a leg is reached, and what is spoken with it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::dtmf::DtmfEvent;
+use crate::packet::RtpPacket;
+use crate::peer::Peer;
+use crate::receive::Receiver;
+use crate::rtcp::{self, Sent};
+use crate::source_lock::SourceLock;
+use crate::srtp::SrtpSession;
+use crate::stream::Slot;
+use crate::{Codec, Flow, RtcpTo, RtpParams};
+
+/// The payload type of comfort noise at 8 kHz (RFC 3551 §6).
+const COMFORT_NOISE: u8 = 13;
+
+/// How the far side is reached.
+#[derive(Debug)]
+pub(crate) enum Line {
+    Rtp(Box<RtpLine>),
+    Peer(Box<Peer>),
+}
+
+/// The payload types of one leg.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// Codecs both sides know, the preferred one first. Opus stands alone: its clock is another.
+    pub(crate) audio: Vec<(Codec, u8)>,
+    pub(crate) dtmf: Option<u8>,
+    /// The payload type of comfort noise that is understood.
+    pub(crate) noise: Option<u8>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Audio(Codec, Arc<[u8]>),
+    /// Durations in samples of 8 kHz.
+    Dtmf(DtmfEvent),
+    /// Comfort noise so many decibels below the loudest (RFC 3389 §3.1).
+    Noise(u8),
+}
+
+/// A phone: RTP, plain or encrypted.
+#[derive(Debug)]
+pub(crate) struct RtpLine {
+    ssrc: u32,
+    /// What we are called in reports.
+    name: String,
+    started: Instant,
+    /// What was negotiated and whom we listen to; nothing before the answer.
+    agreed: Option<(Format, SourceLock)>,
+    flow: Flow,
+    rtcp: RtcpTo,
+    /// Where the far side's reports come from.
+    rtcp_from: Option<SocketAddr>,
+    srtp: Option<Box<SrtpSession>>,
+    /// Encryption was agreed on; without a session nothing passes.
+    encrypted: bool,
+    sent: (u32, u32),
+    sent_at_report: u32,
+    last_timestamp: u32,
+    /// The far side's last sender report, and when it came.
+    report: Option<(u32, Instant)>,
+    remote_lost: u64,
+    remote_fraction: u8,
+    round_trip_us: Option<u32>,
+}
+
+impl RtpLine {
+    pub(crate) fn new(now: Instant, ssrc: u32, name: String) -> Self {
+        Self {
+            ssrc,
+            name,
+            started: now,
+            agreed: None,
+            flow: Flow::Both,
+            rtcp: RtcpTo::NextPort,
+            rtcp_from: None,
+            srtp: None,
+            encrypted: false,
+            sent: (0, 0),
+            sent_at_report: 0,
+            last_timestamp: 0,
+            report: None,
+            remote_lost: 0,
+            remote_fraction: 0,
+            round_trip_us: None,
+        }
+    }
+
+    pub(crate) fn set(&mut self, params: RtpParams) {
+        let g711 = params.codec.g711().is_some();
+        let format = Format {
+            audio: vec![(params.codec, params.payload_type)],
+            dtmf: params.dtmf,
+            noise: g711.then_some(COMFORT_NOISE),
+        };
+        match &mut self.agreed {
+            Some((agreed, lock)) => {
+                *agreed = format;
+                lock.signal(params.remote);
+            }
+            None => self.agreed = Some((format, SourceLock::new(params.remote))),
+        }
+        self.flow = params.flow;
+        if self.rtcp != params.rtcp {
+            (self.rtcp, self.rtcp_from) = (params.rtcp, None);
+        }
+        self.encrypted = params.srtp.is_some();
+        match (params.srtp, &mut self.srtp) {
+            (Some(keys), Some(session)) => session.update(keys),
+            (Some(keys), None) => self.srtp = SrtpSession::new(keys).map(Box::new),
+            (None, _) => self.srtp = None,
+        }
+    }
+
+    pub(crate) fn format(&self) -> Option<&Format> {
+        self.agreed.as_ref().map(|(format, _)| format)
+    }
+
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// Where audio goes, if it goes anywhere.
+    pub(crate) fn destination(&self) -> Option<SocketAddr> {
+        self.agreed.as_ref().filter(|_| self.flow.sends()).and_then(|(_, lock)| lock.destination())
+    }
+
+    /// The packet in a datagram, if it comes from the far side. `room` is where it is decrypted to.
+    pub(crate) fn accept<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &'a [u8],
+        room: &'a mut Vec<u8>,
+    ) -> Option<RtpPacket<'a>> {
+        let bytes = match &mut self.srtp {
+            Some(session) => session.unprotect(now, bytes, room)?,
+            None if self.encrypted => return None,
+            None => bytes,
+        };
+        let packet = RtpPacket::parse(bytes)?;
+        let (format, lock) = self.agreed.as_mut()?;
+        (format.knows(packet.payload_type) && lock.accept(from, &packet)).then_some(packet)
+    }
+
+    /// A datagram of this packet, and where it goes.
+    pub(crate) fn seal(&mut self, slot: Slot, payload_type: u8, payload: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
+        let to = self.destination()?;
+        let factor = self.format().map_or(1, Format::clock_factor);
+        #[expect(clippy::cast_possible_truncation, reason = "the wire has the low 16 bits")]
+        let sequence = slot.sequence as u16;
+        let timestamp = slot.timestamp.wrapping_mul(factor);
+        let packet = RtpPacket { marker: slot.marker, payload_type, sequence, timestamp, ssrc: self.ssrc, payload };
+        let mut bytes = packet.to_bytes();
+        match &mut self.srtp {
+            Some(session) => session.protect(&mut bytes, slot.sequence)?,
+            None if self.encrypted => return None,
+            None => {}
+        }
+        let (packets, octets) = self.sent;
+        let length = u32::try_from(payload.len()).unwrap_or(0);
+        self.sent = (packets.wrapping_add(1), octets.wrapping_add(length));
+        self.last_timestamp = timestamp;
+        Some((to, bytes))
+    }
+
+    /// Takes a report of the far side. `false` when it is not from there or malformed.
+    pub(crate) fn take_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
+        // The same host as the audio: its port may be any, behind a NAT.
+        let audio = self.agreed.as_ref().and_then(|(_, lock)| lock.destination());
+        if audio.is_none_or(|audio| audio.ip() != from.ip())
+            && !matches!(self.rtcp, RtcpTo::Address(at) if at.ip() == from.ip())
+        {
+            return false;
+        }
+        let plain = match &mut self.srtp {
+            Some(session) => session.unprotect_rtcp(bytes),
+            None if self.encrypted => None,
+            None => Some(bytes.to_vec()),
+        };
+        let Some(told) = plain.and_then(|plain| rtcp::parse(&plain, self.ssrc)) else { return false };
+        if self.rtcp != RtcpTo::Mux {
+            self.rtcp_from = Some(from);
+        }
+        if let Some(time) = told.sender_time {
+            self.report = Some((time, now));
+        }
+        if let Some(block) = told.block {
+            self.remote_lost = u64::from(block.lost);
+            self.remote_fraction = block.fraction;
+            let here = rtcp::middle(rtcp::time(self.started, now));
+            self.round_trip_us = rtcp::round_trip(here, &block).or(self.round_trip_us);
+        }
+        true
+    }
+
+    /// Our report and where it goes. `None` while nothing is agreed on.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        receiver: &mut Receiver,
+        goodbye: bool,
+    ) -> Option<(SocketAddr, Vec<u8>)> {
+        let (format, lock) = self.agreed.as_ref()?;
+        let factor = format.clock_factor();
+        let audio = lock.destination()?;
+        let to = match self.rtcp {
+            RtcpTo::Mux => audio,
+            RtcpTo::Address(at) => self.rtcp_from.unwrap_or(at),
+            RtcpTo::NextPort => self.rtcp_from.unwrap_or(SocketAddr::new(audio.ip(), audio.port().checked_add(1)?)),
+        };
+        let block = receiver.report().map(|mut block| {
+            block.jitter = block.jitter.saturating_mul(factor);
+            if let Some((time, at)) = self.report {
+                block.last_report = time;
+                block.since = rtcp::units(now.saturating_duration_since(at));
+            }
+            block
+        });
+        let (packets, octets) = self.sent;
+        // RFC 3550 §6.4: a sender report only if something was sent since the last one.
+        let sent = (packets != self.sent_at_report).then(|| Sent {
+            time: rtcp::time(self.started, now),
+            timestamp: self.last_timestamp,
+            packets,
+            octets,
+        });
+        self.sent_at_report = packets;
+        let mut bytes = rtcp::compound(self.ssrc, sent, block, &self.name, goodbye);
+        match &mut self.srtp {
+            Some(session) => session.protect_rtcp(&mut bytes)?,
+            None if self.encrypted => return None,
+            None => {}
+        }
+        Some((to, bytes))
+    }
+
+    /// Whether reports go the way of the audio.
+    pub(crate) fn is_mux(&self) -> bool {
+        self.rtcp == RtcpTo::Mux
+    }
+
+    /// What the far side's reports say: packets lost, of 256 of late, and the round trip in microseconds.
+    pub(crate) fn remote(&self) -> (u64, u8, Option<u32>) {
+        (self.remote_lost, self.remote_fraction, self.round_trip_us)
+    }
+}
+
+impl Format {
+    /// How much faster the clock of its timestamps runs than 8 kHz.
+    pub(crate) fn clock_factor(&self) -> u32 {
+        self.audio.first().map_or(1, |(codec, _)| codec.clock_factor())
+    }
+
+    fn knows(&self, payload_type: u8) -> bool {
+        self.audio.iter().any(|(_, known)| *known == payload_type)
+            || self.dtmf == Some(payload_type)
+            || self.noise == Some(payload_type)
+    }
+
+    /// What a payload holds; `None` for a payload type that was not agreed on.
+    pub(crate) fn content(&self, payload_type: u8, payload: &[u8]) -> Option<Content> {
+        if let Some((codec, _)) = self.audio.iter().find(|(_, known)| *known == payload_type) {
+            return Some(Content::Audio(*codec, Arc::from(payload)));
+        }
+        if self.dtmf == Some(payload_type) {
+            let event = DtmfEvent::parse(payload)?;
+            let factor = u16::try_from(self.clock_factor()).unwrap_or(1);
+            return Some(Content::Dtmf(DtmfEvent { duration: event.duration / factor, ..event }));
+        }
+        if self.noise == Some(payload_type) {
+            return payload.first().map(|level| Content::Noise(level & 0x7f));
+        }
+        None
+    }
+
+    /// Whether a packet of this codec can be passed on as it is, or by a table.
+    pub(crate) fn takes(&self, codec: Codec) -> bool {
+        self.audio.iter().any(|(known, _)| *known == codec || known.g711().is_some() && codec.g711().is_some())
+    }
+
+    /// The same in a payload type of this leg, if that needs no samples.
+    pub(crate) fn encode(&self, content: &Content) -> Option<(u8, Arc<[u8]>)> {
+        match content {
+            Content::Audio(codec, payload) => {
+                if let Some((_, payload_type)) = self.audio.iter().find(|(known, _)| known == codec) {
+                    return Some((*payload_type, Arc::clone(payload)));
+                }
+                let (other, payload_type) = self.audio.first()?;
+                Some((*payload_type, Arc::from(codec.g711()?.transcode(other.g711()?, payload))))
+            }
+            Content::Dtmf(event) => Some((self.dtmf?, self.event(*event))),
+            Content::Noise(_) => None,
+        }
+    }
+
+    /// The payload of an event, its duration by the clock of this leg.
+    pub(crate) fn event(&self, event: DtmfEvent) -> Arc<[u8]> {
+        let factor = u16::try_from(self.clock_factor()).unwrap_or(1);
+        Arc::from(DtmfEvent { duration: event.duration.saturating_mul(factor), ..event }.to_bytes())
+    }
+}
+
+/// How often reports are sent (RFC 3550 §6.2: at least five seconds apart).
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(5);
