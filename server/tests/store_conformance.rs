@@ -220,6 +220,89 @@ async fn event_bodies_keep_every_json_type() {
 }
 
 #[tokio::test]
+async fn any_number_of_rows_is_written_whole_and_in_order() {
+    let (_dir, store, account) = fresh().await;
+    let mut seq = 0;
+    let mut all = Vec::new();
+    for count in [1, 2, 3, 31, 512, 513, 1_100] {
+        let events: Vec<_> = (seq + 1..=seq + count)
+            .map(|seq| EventRow {
+                agent: [Some(ASHA), Some(RIYA), None][usize::try_from(seq % 3).unwrap()],
+                ..event(account, seq, json!({ "n": seq }))
+            })
+            .collect();
+        let trace: Vec<_> = (seq + 1..=seq + count)
+            .map(|n| {
+                let input = if n % 2 == 0 { Traced::Event(n) } else { Traced::Input(format!("{{\"n\":{n}}}")) };
+                TraceRow { run: 1, n, at: Millis(5), input }
+            })
+            .collect();
+        // With and without anything beside them.
+        store.commit(&Batch { events: events.clone(), ..Batch::default() }).await.unwrap();
+        store.commit(&Batch { account, trace: trace.clone(), ..Batch::default() }).await.unwrap();
+        let read = store.trace(account, 1, seq, 5_000).await.unwrap();
+        assert_eq!(read.into_iter().map(|(row, _)| row).collect::<Vec<_>>(), trace);
+        seq += count;
+        all.extend(events);
+    }
+    assert_eq!(store.events(account, 0).await.unwrap(), all);
+
+    // One that is there already fails all of a long batch.
+    let doubled: Vec<_> = [seq + 2_000, seq].into_iter().chain(seq + 1..seq + 1_000).collect();
+    let events = doubled.into_iter().map(|seq| event(account, seq, json!(0))).collect();
+    assert!(matches!(store.commit(&Batch { events, ..Batch::default() }).await, Err(StoreError::Exists(_))));
+    assert_eq!(store.events(account, 0).await.unwrap().len(), all.len());
+}
+
+#[tokio::test]
+async fn a_fold_is_given_the_last_entry_of_each_person_and_all_that_are_about_nobody() {
+    let (_dir, store, account) = fresh().await;
+    let people = [Some(ASHA), None, Some(RIYA), Some(ASHA), None, Some(ASHA), None, Some(RIYA), None];
+    let events: Vec<_> =
+        (1..).zip(people).map(|(seq, agent)| EventRow { agent, ..event(account, seq, json!({ "n": seq })) }).collect();
+    store.commit(&Batch { events, ..Batch::default() }).await.unwrap();
+    let read = async |after, chunk| {
+        let chunks = store
+            .events_to_fold(account, after, chunk, |rows| async move {
+                Ok::<_, StoreError>(rows.iter().map(|row| row.seq).collect::<Vec<_>>())
+            })
+            .await
+            .unwrap();
+        chunks.concat()
+    };
+
+    assert_eq!(read(0, 3).await, [2, 5, 6, 7, 8, 9]);
+    assert_eq!(read(0, 100).await, [2, 5, 6, 7, 8, 9]);
+    assert_eq!(read(6, 1).await, [7, 8, 9]);
+    assert_eq!(read(9, 1).await, [] as [u64; 0]);
+}
+
+#[tokio::test]
+async fn a_token_withdrawn_by_another_handle_is_withdrawn_for_all() {
+    let (dir, store, account) = fresh().await;
+    let other = open(dir.path()).await;
+    let token = TokenRow {
+        id: TokenId::demo(1),
+        account,
+        agent: ASHA,
+        session: None,
+        name: "HRMS".to_owned(),
+        secret: [1; 32],
+        created_at: Millis(1),
+        expires_at: Millis(9_000),
+        revoked_at: None,
+    };
+    store.insert_token(&token).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.token(token.id).await.unwrap(), Some(token.clone()));
+    }
+
+    other.revoke_token(token.id, Millis(1_500)).await.unwrap();
+
+    assert_eq!(store.token(token.id).await.unwrap().unwrap().revoked_at, Some(Millis(1_500)));
+}
+
+#[tokio::test]
 async fn the_newer_version_of_a_call_wins_in_whatever_order_they_come() {
     let (_dir, store, account) = fresh().await;
     let version = |text: &str| call(1, 10, text);

@@ -1,6 +1,7 @@
 //! How long a start takes with a million entries in the log: from the newest snapshot, and from the first entry.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -82,20 +83,21 @@ async fn append(data: &Path, count: u64) -> Result<()> {
         let mut batch = Batch { account, ..Batch::default() };
         for _ in 0..AT_ONCE.min(count - written) {
             let place = usize::try_from(seq)? % people.len();
-            let (agent, facts) = &mut people[place];
+            let (agent, held) = &mut people[place];
+            let facts = Arc::make_mut(held);
             facts.version = Version { rev: facts.version.rev + 1, ..facts.version };
             facts.toggle.reason = Some(format!("Meeting {seq}"));
+            let at = facts.toggle.stamp.since;
             seq += 1;
             let event = Event::FactsSet {
                 agent: *agent,
-                facts: facts.clone(),
+                facts: held.clone(),
                 changed: vec!["toggle".to_owned()],
                 note: None,
                 request: None,
                 by: None,
             };
             let body = serde_json::to_string(&event)?;
-            let at = facts.toggle.stamp.since;
             batch.events.push(EventRow { account, seq, at, agent: Some(*agent), format: EVENT_FORMAT, body });
             written += 1;
         }

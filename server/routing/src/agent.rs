@@ -114,10 +114,10 @@ pub(crate) struct Rules<'a> {
 
 impl Agent {
     /// A person without devices or load.
-    pub(crate) fn new(id: AgentId, facts: AgentFacts, now: Millis) -> Self {
+    pub(crate) fn new(id: AgentId, facts: Arc<AgentFacts>, now: Millis) -> Self {
         Self {
             id,
-            facts: Arc::new(facts),
+            facts,
             devices: BTreeMap::new(),
             load: Load::Idle,
             load_since: now,

@@ -9,6 +9,7 @@ mod view;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, OfferId};
 use cordboard_shared::policy::Policy;
@@ -82,7 +83,7 @@ impl Engine {
         let mut durable = durable;
         let rules = Compiled::new(&durable.policy);
         let facts = std::mem::take(&mut durable.facts);
-        let agents = facts.into_iter().map(|(id, facts)| (id, Agent::new(id, facts, now))).collect();
+        let agents = facts.into_iter().map(|(id, facts)| (id, Agent::new(id, Arc::new(facts), now))).collect();
         let state = State {
             now,
             seed,

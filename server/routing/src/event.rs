@@ -3,6 +3,8 @@
 //! Some come from outside and are obeyed once they are on disk (facts, policy); the others the engine asks to be
 //! written down ([`crate::Output::Remember`]) because they must outlive the process.
 
+use std::sync::Arc;
+
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentFacts, Stamp};
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, RequestId};
@@ -19,7 +21,7 @@ pub enum Event {
         /// Whose.
         agent: AgentId,
         /// All of them.
-        facts: Box<AgentFacts>,
+        facts: Arc<AgentFacts>,
         /// Which changed.
         changed: Vec<String>,
         /// Free text of the caller.

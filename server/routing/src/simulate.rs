@@ -1,6 +1,7 @@
 //! What-if: the live engine's own code on a copy of its state. Nothing is changed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentFacts, Toggle};
@@ -123,7 +124,7 @@ fn toggled(agent: AgentId, mut facts: AgentFacts, state: Toggle, at: Millis) -> 
     facts.toggle.state = state;
     facts.toggle.until = None;
     facts.toggle.stamp.since = at;
-    Event::FactsSet { agent, facts: Box::new(facts), changed: Vec::new(), note: None, request: None, by: None }
+    Event::FactsSet { agent, facts: Arc::new(facts), changed: Vec::new(), note: None, request: None, by: None }
 }
 
 /// What was seen of one call.

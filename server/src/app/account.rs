@@ -22,7 +22,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::handle::{Attached, Counts, LiveEvent, PresenceEvent, Reply, Request};
-use super::journal::{Entry, Written};
+use super::journal::{Entry, Fed, Written};
 use crate::call::{CallCenter, Effect, Input, ReplyTo, SocketId};
 use crate::directory::Directory;
 use crate::net::media::MediaHandle;
@@ -36,6 +36,9 @@ pub(super) use trace::Tracer;
 const ALIVE_EVERY_MS: u64 = 2_000;
 /// Time between two looks at who is held by nothing, in milliseconds.
 const LOOK_EVERY_MS: u64 = 1_000;
+
+/// Requests carried out before anybody else is heard: a fraction of a millisecond.
+const REQUESTS_AT_ONCE: usize = 32;
 
 /// How long files may take to be closed when the server stops.
 const CLOSE_RECORDINGS: Duration = Duration::from_secs(3);
@@ -55,6 +58,8 @@ pub(super) struct Account {
     pub(super) clock: SteadyClock,
     pub(super) changes: Changes,
     pub(super) tracer: Tracer,
+    /// Inputs of the engine on their way to the journal.
+    pub(super) traced: Vec<Fed>,
     pub(super) sockets: BTreeMap<SocketId, mpsc::Sender<LiveEvent>>,
     pub(super) replies: BTreeMap<ReplyTo, Waiting>,
     /// How often each person's presence has read differently in this run.
@@ -113,6 +118,7 @@ impl Account {
     pub(super) async fn run(mut self, mut from: Sources) {
         // Deadlines of the lasting state: ends of pauses, slots, kept places.
         self.feed(Input::Timeout);
+        let mut requests = Vec::with_capacity(REQUESTS_AT_ONCE);
         loop {
             tokio::select! {
                 biased;
@@ -129,20 +135,26 @@ impl Account {
                     Some(event) => self.feed(Input::Media(perform::media_input(event))),
                     None => break tracing::error!("the media side has ended; so does the account"),
                 },
-                request = from.requests.recv() => match request {
-                    Some(request) => self.request(request),
-                    None => break,
-                },
+                received = from.requests.recv_many(&mut requests, REQUESTS_AT_ONCE) => {
+                    if received == 0 {
+                        break;
+                    }
+                    for request in requests.drain(..) {
+                        self.request(request);
+                    }
+                }
                 () = wait(self.deadline.map(|at| self.clock.until(at))) => self.tick(),
                 stopped = from.stop.wait_for(|stop| *stop) => {
                     drop(stopped);
                     break;
                 }
             }
+            self.flush_trace();
             self.report();
         }
         self.feed(Input::Stop);
         self.close_recordings(&mut from).await;
+        self.flush_trace();
         self.report();
         self.last_snapshot();
     }
@@ -198,7 +210,10 @@ impl Account {
                 self.feed(Input::CallbackDone { call, reply });
             }
             // A queue that is full drops the reply, which its caller is told as a refusal.
-            Request::Settle { reply } => drop(self.journal.try_send(Entry::Settle(reply))),
+            Request::Settle { reply } => {
+                self.flush_trace();
+                drop(self.journal.try_send(Entry::Settle(reply)));
+            }
             Request::Simulate { request, reply } => self.simulate(*request, reply),
             Request::Attach { agent, session, hello, reply } => {
                 self.last_id += 1;

@@ -54,17 +54,8 @@ pub(super) enum Entry {
     Decision(CallId, Box<Decision>),
     /// A recording.
     Recording(Box<RecordingRow>),
-    /// An input of the engine.
-    Trace {
-        /// Which run.
-        run: u64,
-        /// Place in it.
-        n: u64,
-        /// When.
-        at: Millis,
-        /// What.
-        input: Box<Routing>,
-    },
+    /// Inputs of the engine, in their order.
+    Trace(Vec<Fed>),
     /// The engine whole.
     Checkpoint(Box<CheckpointRow>),
     /// The lasting state.
@@ -73,6 +64,19 @@ pub(super) enum Entry {
     Alive(Millis),
     /// Somebody who wants to know when everything before is on disk.
     Settle(oneshot::Sender<()>),
+}
+
+/// An input of the engine.
+#[derive(Debug)]
+pub(super) struct Fed {
+    /// Which run.
+    pub(super) run: u64,
+    /// Place in it.
+    pub(super) n: u64,
+    /// When.
+    pub(super) at: Millis,
+    /// What.
+    pub(super) input: Box<Routing>,
 }
 
 /// What became of entries of the log.
@@ -202,7 +206,7 @@ impl Journal {
             Entry::Call(call) => batch.calls.push(*call),
             Entry::Decision(call, decision) => batch.decisions.push((call, *decision)),
             Entry::Recording(row) => batch.recordings.push(*row),
-            Entry::Trace { run, n, at, input } => self.add_trace(run, n, at, &input),
+            Entry::Trace(inputs) => inputs.into_iter().for_each(|fed| self.add_trace(fed)),
             Entry::Checkpoint(row) => batch.checkpoint = Some(*row),
             Entry::Snapshot(row) => batch.snapshot = Some(*row),
             Entry::Alive(at) => batch.alive_at = Some(at),
@@ -221,8 +225,8 @@ impl Journal {
         }
     }
 
-    fn add_trace(&mut self, run: u64, n: u64, at: Millis, input: &Routing) {
-        let input = match input {
+    fn add_trace(&mut self, Fed { run, n, at, input }: Fed) {
+        let input = match &*input {
             // On disk already: what is obeyed comes from there.
             Routing::Obey { at, .. } => Ok(Traced::Event(at.seq)),
             input => serde_json::to_string(input).map(Traced::Input),

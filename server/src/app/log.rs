@@ -1,6 +1,6 @@
 //! Entries of the durable log: how they are written, and how those of earlier versions are read.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use cordboard_routing::Event;
@@ -38,18 +38,9 @@ pub fn read_event(row: &EventRow) -> anyhow::Result<Event> {
     read().with_context(|| format!("cannot read entry {} of the log", row.seq))
 }
 
-/// What a stretch of the log says, in order. Each entry about a person holds all of their facts, so that of several the
-/// last one is enough: most of a long log need not be understood.
+/// What a stretch of the log says, in order.
 pub(super) fn read_stretch(rows: &[EventRow]) -> anyhow::Result<Vec<(u64, Event)>> {
-    let mut people = BTreeSet::new();
-    let mut events = Vec::new();
-    for row in rows.iter().rev() {
-        if row.agent.is_none_or(|agent| people.insert(agent)) {
-            events.push((row.seq, read_event(row)?));
-        }
-    }
-    events.reverse();
-    Ok(events)
+    rows.iter().map(|row| Ok((row.seq, read_event(row)?))).collect()
 }
 
 /// Format 1 knew facts only and named their person in the column.
@@ -58,7 +49,7 @@ fn upgrade_1(agent: Option<AgentId>, body: &str) -> anyhow::Result<Event> {
     #[serde(tag = "kind", rename_all = "snake_case")]
     enum Old {
         FactsSet {
-            facts: Box<AgentFacts>,
+            facts: Arc<AgentFacts>,
             changed: Vec<String>,
             #[serde(default)]
             note: Option<String>,
@@ -98,7 +89,7 @@ mod tests {
 
         assert_eq!((agent, facts.toggle.state), (AgentId::demo(0x21), Toggle::Away));
         assert_eq!((facts.toggle.stamp.source, facts.toggle.reason.as_deref()), (Source::Panel, Some("Lunch")));
-        assert_eq!((facts.version.rev, facts.intent.n, facts.slots), (2, 7, None));
+        assert_eq!((facts.version.rev, facts.intent.n, facts.slots.as_ref()), (2, 7, None));
         assert_eq!((changed, note.as_deref(), request), (vec!["toggle".to_owned()], Some("back soon"), None));
         assert_eq!(by, None);
     }

@@ -114,6 +114,7 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
         clock: SteadyClock::starting_at(now),
         changes: Changes::after(position, loaded.snapshot),
         tracer: Tracer { run, checkpoint_at: now, ..Tracer::default() },
+        traced: Vec::new(),
         sockets: BTreeMap::new(),
         replies: BTreeMap::new(),
         live,

@@ -1,7 +1,8 @@
 //! The append: everything that happened at once, in one commit.
 //!
-//! Each kind of row is one statement over a JSON array, whatever the number of rows: a statement per row costs half
-//! the rate. Events alone are one statement that commits by itself, which is the path of a toggle.
+//! Each kind of row is one statement, whatever the number of rows: a statement per row costs half the rate. What comes
+//! by the thousand each second (events, trace) is bound value by value, the rest is a JSON array. Events alone are one
+//! statement that commits by itself, which is the path of a toggle.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use cordboard_shared::id::{AccountId, CallId};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
-use super::{Batch, RecordingRow, Store, StoreError, decision, event, hex, meta, snapshot, trace, word};
+use super::{Batch, RecordingRow, Store, StoreError, decision, event, hex, meta, rows, snapshot, trace, word};
 
 impl Store {
     /// Stores the batch: all of it is on disk when this answers, or nothing of it.
@@ -23,10 +24,10 @@ impl Store {
             && batch.trace.is_empty()
             && batch.checkpoint.is_none()
             && batch.snapshot.is_none());
-        if !owned && batch.alive_at.is_none() {
-            if batch.events.is_empty() {
-                return Ok(());
-            }
+        if batch.events.is_empty() && !owned && batch.alive_at.is_none() {
+            return Ok(());
+        }
+        if batch.events.len() <= rows::MOST && !owned && batch.alive_at.is_none() {
             let mut writer = self.write.acquire().await?;
             return event::append(&mut writer, &batch.events).await;
         }

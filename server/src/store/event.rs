@@ -1,6 +1,6 @@
 //! The durable log of an account.
 
-use std::fmt::Write as _;
+use std::collections::VecDeque;
 
 use cordboard_shared::Millis;
 use cordboard_shared::id::{AccountId, AgentId};
@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Store, StoreError, hex, signed, unsigned};
+use super::{Store, StoreError, rows, signed, unsigned};
 
 /// The format in which bodies are written now. Format 1 named its person in the column alone.
 pub const EVENT_FORMAT: u32 = 2;
@@ -49,13 +49,19 @@ impl Store {
     /// The events of an account after a place in its log, in order.
     #[tracing::instrument(name = "db.event.list", level = "debug", skip(self))]
     pub async fn events(&self, account: AccountId, after: u64) -> Result<Vec<EventRow>, StoreError> {
-        self.events_in_chunks(account, after, usize::MAX, |chunk| std::future::ready(Ok(chunk)))
-            .await
-            .map(|chunks| chunks.into_iter().flatten().collect())
+        let rows =
+            sqlx::query("SELECT seq, at, agent, format, body FROM event WHERE account = $1 AND seq > $2 ORDER BY seq")
+                .bind(account.0)
+                .bind(signed(after))
+                .fetch_all(&self.read)
+                .await?;
+        rows.iter().map(|row| event(account, row)).collect()
     }
 
-    /// The events after a place, each chunk handed on as it comes, so that reading and understanding overlap.
-    pub async fn events_in_chunks<T, E, F>(
+    /// What the fold of the log after a place needs, in order and in chunks that are handed on as they come, so that
+    /// reading and understanding overlap. An entry about a person holds all of their facts: of each person the last one
+    /// is enough, and the others are not even read.
+    pub async fn events_to_fold<T, E, F>(
         &self,
         account: AccountId,
         after: u64,
@@ -66,23 +72,55 @@ impl Store {
         E: From<StoreError>,
         F: Future<Output = Result<T, E>>,
     {
-        let mut rows =
-            sqlx::query("SELECT seq, at, agent, format, body FROM event WHERE account = $1 AND seq > $2 ORDER BY seq")
-                .bind(account.0)
-                .bind(signed(after))
-                .fetch(&self.read);
+        let mut people = VecDeque::from(self.last_of_each_person(account, after).await?);
+        let mut rows = sqlx::query(
+            "SELECT seq, at, agent, format, body FROM event INDEXED BY event_of_nobody
+             WHERE account = $1 AND agent IS NULL AND seq > $2 ORDER BY seq",
+        )
+        .bind(account.0)
+        .bind(signed(after))
+        .fetch(&self.read);
         let mut read = Vec::new();
         let mut done = Vec::new();
         while let Some(row) = rows.try_next().await.map_err(StoreError::from)? {
-            read.push(event(account, &row)?);
+            let row = event(account, &row)?;
+            while let Some(before) = people.pop_front_if(|person| person.seq < row.seq) {
+                read.push(before);
+            }
+            read.push(row);
             if read.len() >= chunk {
                 done.push(then(std::mem::take(&mut read)).await?);
             }
         }
+        read.extend(people);
         if !read.is_empty() {
             done.push(then(read).await?);
         }
         Ok(done)
+    }
+
+    /// The last event about each person, in order, if it lies after this place. Looks up person after person, not entry
+    /// after entry.
+    async fn last_of_each_person(&self, account: AccountId, after: u64) -> Result<Vec<EventRow>, StoreError> {
+        let rows = sqlx::query(
+            "WITH RECURSIVE person (agent) AS (
+                 SELECT min(agent) FROM event WHERE account = $1 AND agent IS NOT NULL
+                 UNION ALL
+                 SELECT (SELECT min(agent) FROM event WHERE account = $1 AND agent > person.agent)
+                 FROM person WHERE person.agent IS NOT NULL
+             ), newest (seq) AS (
+                 SELECT (SELECT max(seq) FROM event WHERE account = $1 AND agent = person.agent)
+                 FROM person WHERE person.agent IS NOT NULL
+             )
+             SELECT e.seq, e.at, e.agent, e.format, e.body
+             FROM newest CROSS JOIN event e ON e.account = $1 AND e.seq = newest.seq
+             WHERE newest.seq > $2 ORDER BY e.seq",
+        )
+        .bind(account.0)
+        .bind(signed(after))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|row| event(account, row)).collect()
     }
 
     /// Number of the last event; 0 when there is none.
@@ -124,25 +162,20 @@ fn event(account: AccountId, row: &SqliteRow) -> Result<EventRow, StoreError> {
     })
 }
 
-/// One statement, whatever the number of rows. The bodies are JSON already and are not built up a second time.
+/// One statement, whatever the number of rows.
 pub(super) async fn append(writer: &mut SqliteConnection, events: &[EventRow]) -> Result<(), StoreError> {
-    let size: usize = events.iter().map(|row| row.body.len() + 128).sum();
-    let mut rows = String::with_capacity(size);
-    for row in events {
-        rows.push(if rows.is_empty() { '[' } else { ',' });
-        let agent = row.agent.map_or_else(|| "null".to_owned(), |agent| format!("\"{}\"", hex(agent.0)));
-        let (account, EventRow { seq, at, format, body, .. }) = (hex(row.account.0), row);
-        // Writing to a string does not fail.
-        let _ = write!(rows, "[\"{account}\",{seq},{},{agent},{format},{body}]", at.0);
+    for events in events.chunks(rows::MOST) {
+        let mut insert = rows::insert("INSERT INTO event (account, seq, at, agent, format, body)", 6, events.len());
+        for EventRow { account, seq, at, agent, format, body } in events {
+            insert = insert
+                .bind(account.0)
+                .bind(signed(*seq))
+                .bind(at.0)
+                .bind(agent.map(|agent| agent.0))
+                .bind(i64::from(*format))
+                .bind(body.as_str());
+        }
+        insert.execute(&mut *writer).await?;
     }
-    rows.push(']');
-    sqlx::query(
-        "INSERT INTO event (account, seq, at, agent, format, body)
-         SELECT unhex(e.value->>0), e.value->>1, e.value->>2, unhex(e.value->>3), e.value->>4, e.value->5
-         FROM json_each($1) e",
-    )
-    .bind(rows)
-    .execute(writer)
-    .await?;
     Ok(())
 }

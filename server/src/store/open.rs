@@ -3,11 +3,14 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, SqlitePool};
 
+use super::sign_in::KnownTokens;
+use super::signal::Signal;
 use super::{Store, StoreError};
 
 /// How long a writer waits for another process; then its caller is told, within two seconds.
@@ -42,6 +45,8 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE)
+            // A file does not hang up: the question would cost each use a way to the connection's thread and back.
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await
             .map_err(|error| failed(error.into()))?;
@@ -51,11 +56,13 @@ impl Store {
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE)
+            .test_before_acquire(false)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(|error| failed(error.into()))?;
         check_settings(&read).await?;
-        Ok(Self { write, read })
+        let signal = Signal::open(path).map_err(|error| failed(error.into()))?;
+        Ok(Self { write, read, tokens: Arc::new(KnownTokens::new(signal)) })
     }
 
     /// Closes every connection after what runs has ended.

@@ -1,9 +1,14 @@
 //! Sign-ins and tokens. Secrets are looked up by their SHA-256 and never stored.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use cordboard_shared::Millis;
 use cordboard_shared::id::{AccountId, AgentId, SessionId, TokenId};
 use sqlx::Row as _;
 
+use super::signal::{Mark, Signal};
 use super::{Store, StoreError};
 
 /// What a password is checked against.
@@ -53,6 +58,48 @@ pub struct TokenRow {
     pub expires_at: Millis,
     /// Withdrawn at.
     pub revoked_at: Option<Millis>,
+}
+
+/// Longest time a token is believed without another look at its row: for changes of a process that died before it could
+/// tell of them, or of somebody who edits the file by hand.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// Most tokens kept; then all are read anew.
+const MOST: usize = 4_096;
+
+/// Tokens as they were read, good until the signal changes.
+#[derive(Debug)]
+pub(super) struct KnownTokens {
+    signal: Signal,
+    known: Mutex<HashMap<TokenId, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    row: TokenRow,
+    mark: Mark,
+    read_at: Instant,
+}
+
+impl KnownTokens {
+    pub(super) fn new(signal: Signal) -> Self {
+        Self { signal, known: Mutex::default() }
+    }
+
+    fn get(&self, id: TokenId, mark: Option<Mark>) -> Option<TokenRow> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(&id).filter(|known| Some(known.mark) == mark && known.read_at.elapsed() < BELIEVED)?;
+        Some(known.row.clone())
+    }
+
+    /// `mark` was looked at before the row: what was withdrawn in between has raised the signal since.
+    fn keep(&self, row: &TokenRow, mark: Option<Mark>) {
+        let Some(mark) = mark else { return };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(row.id, Known { row: row.clone(), mark, read_at: Instant::now() });
+    }
 }
 
 impl Store {
@@ -126,18 +173,21 @@ impl Store {
 
     /// Ends a sign-in, and its tokens with it.
     pub async fn delete_session(&self, id: SessionId) -> Result<(), StoreError> {
+        let _told = self.tokens.signal.raise_at_end();
         sqlx::query("DELETE FROM session WHERE id = $1").bind(id.0).execute(&self.write).await?;
         Ok(())
     }
 
     /// Ends every sign-in of a person, and their tokens with them.
     pub async fn delete_sessions_of(&self, agent: AgentId) -> Result<(), StoreError> {
+        let _told = self.tokens.signal.raise_at_end();
         sqlx::query("DELETE FROM session WHERE agent = $1").bind(agent.0).execute(&self.write).await?;
         Ok(())
     }
 
     /// Clears away sign-ins without activity since a time, and panels' tokens that ended before `now`.
     pub async fn expire_sign_ins(&self, inactive_since: Millis, now: Millis) -> Result<(), StoreError> {
+        let _told = self.tokens.signal.raise_at_end();
         sqlx::query("DELETE FROM token WHERE session IS NOT NULL AND expires_at < $1")
             .bind(now.0)
             .execute(&self.write)
@@ -152,8 +202,20 @@ impl Store {
         super::account::insert_token(&mut writer, token).await
     }
 
-    /// The token with this `tid`, revoked or not.
+    /// The token with this `tid`, revoked or not. Read from memory while no handle on this database has withdrawn any.
     pub async fn token(&self, id: TokenId) -> Result<Option<TokenRow>, StoreError> {
+        let mark = self.tokens.signal.mark();
+        if let Some(row) = self.tokens.get(id, mark) {
+            return Ok(Some(row));
+        }
+        let row = self.read_token(id).await?;
+        if let Some(row) = &row {
+            self.tokens.keep(row, mark);
+        }
+        Ok(row)
+    }
+
+    async fn read_token(&self, id: TokenId) -> Result<Option<TokenRow>, StoreError> {
         let row = sqlx::query(
             "SELECT id, account, agent, session, name, secret, created_at, expires_at, revoked_at FROM token WHERE id = $1",
         )
@@ -179,6 +241,7 @@ impl Store {
 
     /// Withdraws a token.
     pub async fn revoke_token(&self, id: TokenId, now: Millis) -> Result<(), StoreError> {
+        let _told = self.tokens.signal.raise_at_end();
         sqlx::query("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id.0)
             .bind(now.0)

@@ -2,13 +2,11 @@
 //!
 //! An input that is an event of the log is kept by its number alone.
 
-use std::fmt::Write as _;
-
 use cordboard_shared::Millis;
 use cordboard_shared::id::AccountId;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{EventRow, Store, StoreError, signed, unsigned};
+use super::{EventRow, Store, StoreError, rows, signed, unsigned};
 
 /// The format in which checkpoints are written now.
 pub const CHECKPOINT_FORMAT: u32 = 1;
@@ -189,24 +187,17 @@ pub(super) async fn append(
     account: AccountId,
     trace: &[TraceRow],
 ) -> Result<(), StoreError> {
-    let mut rows = String::with_capacity(trace.len() * 160);
-    for TraceRow { run, n, at, input } in trace {
-        rows.push(if rows.is_empty() { '[' } else { ',' });
-        // Writing to a string does not fail.
-        let _ = match input {
-            Traced::Event(seq) => write!(rows, "[{run},{n},{},{seq}]", at.0),
-            Traced::Input(body) => write!(rows, "[{run},{n},{},null,{body}]", at.0),
-        };
+    for trace in trace.chunks(rows::MOST) {
+        let mut insert = rows::insert("INSERT INTO trace (account, run, n, at, seq, body)", 6, trace.len());
+        for TraceRow { run, n, at, input } in trace {
+            let (seq, body) = match input {
+                Traced::Event(seq) => (Some(signed(*seq)), None),
+                Traced::Input(body) => (None, Some(body.as_str())),
+            };
+            insert = insert.bind(account.0).bind(signed(*run)).bind(signed(*n)).bind(at.0).bind(seq).bind(body);
+        }
+        insert.execute(&mut *writer).await?;
     }
-    rows.push(']');
-    sqlx::query(
-        "INSERT INTO trace (account, run, n, at, seq, body)
-         SELECT $2, t.value->>0, t.value->>1, t.value->>2, t.value->>3, t.value->4 FROM json_each($1) t",
-    )
-    .bind(rows)
-    .bind(account.0)
-    .execute(writer)
-    .await?;
     Ok(())
 }
 

@@ -32,7 +32,7 @@ impl Engine {
     pub(super) fn obey(&mut self, now: Millis, event: Event, at: FeedPosition) {
         self.state.durable.position = self.state.durable.position.max(at);
         match event {
-            Event::FactsSet { agent, facts, .. } => self.facts_set(now, agent, *facts),
+            Event::FactsSet { agent, facts, .. } => self.facts_set(now, agent, facts),
             Event::PolicySet { policy } => self.policy_set(now, *policy),
             event @ (Event::Bound { .. }
             | Event::PlaceTaken { .. }
@@ -109,13 +109,13 @@ impl Engine {
         }
     }
 
-    fn facts_set(&mut self, now: Millis, id: AgentId, facts: AgentFacts) {
+    fn facts_set(&mut self, now: Millis, id: AgentId, facts: Arc<AgentFacts>) {
         let limit = self.policy().settings.missed_limit;
         let ringing = self.ringing(now, id);
         if let Some(agent) = self.state.agents.get_mut(&id) {
             let was_on = agent.facts.toggle.state == Toggle::On && agent.held_away.is_none();
             let renewed = agent.facts.toggle.stamp != facts.toggle.stamp || agent.facts.toggle != facts.toggle;
-            agent.facts = Arc::new(facts);
+            agent.facts = facts;
             agent.obeyed_at = now;
             if renewed || agent.facts.toggle.state == Toggle::Away {
                 agent.held_away = None;

@@ -1,6 +1,7 @@
 //! Reading the engine: presence, reach in words, and what a change would do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cordboard_shared::Millis;
 use cordboard_shared::agent::{AgentFacts, Presence, Verdict};
@@ -153,7 +154,7 @@ impl Engine {
     pub fn preview(&self, now: Millis, changes: &[(AgentId, AgentFacts)]) -> Vec<DepartmentImpact> {
         let mut after = self.clone();
         for (agent, facts) in changes {
-            let facts = Box::new(facts.clone());
+            let facts = Arc::new(facts.clone());
             let event =
                 Event::FactsSet { agent: *agent, facts, changed: Vec::new(), note: None, request: None, by: None };
             let at = FeedPosition { seq: after.position().seq + 1, ..after.position() };

@@ -90,7 +90,7 @@ fn foresee(
     for (agent, facts) in changes {
         let event = Event::FactsSet {
             agent: *agent,
-            facts: Box::new(facts.clone()),
+            facts: Arc::new(facts.clone()),
             changed: Vec::new(),
             note: None,
             request: None,

@@ -25,7 +25,7 @@ const ACTIVITY_EVERY_MS: u64 = 10_000;
 pub(in crate::app) struct Changes {
     epoch: u32,
     /// Facts as decided last, of people whose change is not in force yet.
-    head: BTreeMap<AgentId, AgentFacts>,
+    head: BTreeMap<AgentId, Arc<AgentFacts>>,
     /// The policy as decided last, while it is not in force yet.
     policy: Option<Arc<Policy>>,
     generation: u64,
@@ -123,7 +123,7 @@ impl Account {
     fn commit(&mut self, now: Millis, write: &FactWrite, decided: Decided, to: Answer) {
         let agent = write.agent;
         let Decided { facts, changed, note } = decided;
-        if changed.is_empty() && self.head_of(agent).is_some_and(|head| head == facts) {
+        if changed.is_empty() && self.head_of(agent).is_some_and(|head| *head == facts) {
             // Judged by what may not be on disk yet: then the answer waits with it.
             if self.changes.pending.is_empty() {
                 return self.tell_presence(agent, Vec::new(), to);
@@ -133,7 +133,8 @@ impl Account {
         let stamp = Stamp { since: now, by: write.actor.clone(), source: write.source };
         let by = leaves_no_stamp(&facts, &changed).then(|| Box::new(stamp));
         let request = write.request;
-        let event = Event::FactsSet { agent, facts: Box::new(facts.clone()), changed, note, request, by };
+        let facts = Arc::new(facts);
+        let event = Event::FactsSet { agent, facts: facts.clone(), changed, note, request, by };
         if self.append(now, event, to) {
             self.changes.head.insert(agent, facts);
         }
@@ -143,6 +144,7 @@ impl Account {
     fn append(&mut self, at: Millis, event: Event, to: Answer) -> bool {
         let event = Box::new(event);
         let entry = Entry::Event { event: event.clone(), at, generation: Some(self.changes.generation) };
+        self.flush_trace();
         if self.journal.try_send(entry).is_err() {
             self.tell_refused(to, store_unavailable());
             return false;
@@ -207,7 +209,8 @@ impl Account {
         let Decided { facts, changed, note } = decided;
         let stamp = Stamp { since: now, by: Actor::system(), source: Source::System };
         let by = leaves_no_stamp(&facts, &changed).then(|| Box::new(stamp));
-        let event = Event::FactsSet { agent, facts: Box::new(facts.clone()), changed, note, request: None, by };
+        let facts = Arc::new(facts);
+        let event = Event::FactsSet { agent, facts: facts.clone(), changed, note, request: None, by };
         if self.append(now, event, Answer::Time(agent, what)) {
             self.changes.head.insert(agent, facts);
         }
@@ -326,11 +329,11 @@ impl Account {
     }
 
     /// The facts that routing obeys.
-    pub(super) fn facts_of(&self, agent: AgentId) -> Option<&AgentFacts> {
-        self.center.engine().agent(agent).map(|agent| -> &AgentFacts { &agent.facts })
+    pub(super) fn facts_of(&self, agent: AgentId) -> Option<&Arc<AgentFacts>> {
+        self.center.engine().agent(agent).map(|agent| &agent.facts)
     }
 
-    fn head_of(&self, agent: AgentId) -> Option<AgentFacts> {
+    fn head_of(&self, agent: AgentId) -> Option<Arc<AgentFacts>> {
         self.changes.head.get(&agent).or_else(|| self.facts_of(agent)).cloned()
     }
 

@@ -51,6 +51,8 @@ impl Account {
     }
 
     pub(super) fn save(&mut self, entry: Entry) {
+        // What follows from an input never reaches the disk before it.
+        self.flush_trace();
         if let Err(error) = self.journal.try_send(entry) {
             tracing::error!(%error, "a record is lost: the database has not answered for too long");
         }
@@ -96,12 +98,17 @@ impl Account {
             self.look_at = Some(at);
             self.deadline = self.deadline.into_iter().chain([at]).min();
         }
+        // Without an edge and a panel nobody listens, and nothing need be made for them.
+        let edge = self.presences.receiver_count() > 0;
+        if !edge && self.sockets.is_empty() {
+            return;
+        }
         let Some(presence) = self.center.engine().presence(agent) else { return };
-        let presence = Arc::new(presence);
-        let pos = at.unwrap_or_else(|| self.center.engine().position());
-        // Without an edge nobody listens.
-        let _ = self.presences.send(PresenceEvent { pos, presence: presence.clone() });
-        let message = Arc::new(ServerMessage::PresenceChanged(Box::new((*presence).clone())));
+        if edge {
+            let pos = at.unwrap_or_else(|| self.center.engine().position());
+            let _ = self.presences.send(PresenceEvent { pos, presence: Arc::new(presence.clone()) });
+        }
+        let message = Arc::new(ServerMessage::PresenceChanged(Box::new(presence)));
         let watchers: Vec<_> = self
             .sockets
             .keys()

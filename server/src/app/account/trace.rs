@@ -4,7 +4,7 @@ use cordboard_routing::{Durable, Input as Routing};
 use cordboard_shared::Millis;
 
 use super::Account;
-use crate::app::journal::Entry;
+use crate::app::journal::{Entry, Fed};
 use crate::store::{CHECKPOINT_FORMAT, CheckpointRow, SNAPSHOT_FORMAT, SnapshotRow};
 
 /// Inputs between two checkpoints.
@@ -39,8 +39,12 @@ impl Account {
             return;
         }
         self.tracer.n += 1;
-        let Tracer { run, n, .. } = self.tracer;
-        if self.journal.try_send(Entry::Trace { run, n, at, input }).is_err() {
+        self.traced.push(Fed { run: self.tracer.run, n: self.tracer.n, at, input });
+    }
+
+    /// Sends what was fed to the journal: together, and before anything that follows from it.
+    pub(super) fn flush_trace(&mut self) {
+        if !self.traced.is_empty() && self.journal.try_send(Entry::Trace(std::mem::take(&mut self.traced))).is_err() {
             self.trace_lost();
         }
     }
@@ -61,7 +65,8 @@ impl Account {
         if !(due || is_broken) || self.journal.capacity() * 2 < self.journal.max_capacity() {
             return;
         }
-        if is_broken {
+        self.flush_trace();
+        if self.tracer.is_broken {
             self.tracer = Tracer { run: self.tracer.run + 1, ..Tracer::default() };
         }
         self.tracer.checkpoint = self.tracer.n;

@@ -55,7 +55,8 @@ async fn what_follows_from_an_input_is_never_on_disk_without_it() {
     let (entries, _written, task) = open(stage.store.clone(), stage.account, 0);
     let input = Routing::DeviceGone(AgentId::demo(0x21), DeviceId(7));
     for n in 1..=3 {
-        entries.send(Entry::Trace { run: 1, n, at: Millis(5), input: Box::new(input.clone()) }).await.unwrap();
+        let fed = Fed { run: 1, n, at: Millis(5), input: Box::new(input.clone()) };
+        entries.send(Entry::Trace(vec![fed])).await.unwrap();
     }
     entries.send(Entry::Decision(call_id(), Box::new(decision()))).await.unwrap();
 
@@ -80,7 +81,7 @@ async fn an_obeyed_entry_stands_in_the_trace_by_its_number() {
     let Entry::Event { event, .. } = decided(0x21, 0) else { unreachable!() };
     let at = cordboard_shared::FeedPosition { epoch: 1, bucket: 0, seq: 1 };
     let input = Box::new(Routing::Obey { event: event.clone(), at });
-    entries.send(Entry::Trace { run: 1, n: 1, at: Millis(6), input }).await.unwrap();
+    entries.send(Entry::Trace(vec![Fed { run: 1, n: 1, at: Millis(6), input }])).await.unwrap();
     drop(entries);
     task.await.unwrap();
 
@@ -137,7 +138,7 @@ fn remembered(call: CallId) -> Entry {
 }
 
 fn decided(agent: u16, generation: u64) -> Entry {
-    let facts = Box::new(facts::initial(Millis(1), 1));
+    let facts = std::sync::Arc::new(facts::initial(Millis(1), 1));
     let event = Event::FactsSet {
         agent: AgentId::demo(agent),
         facts,

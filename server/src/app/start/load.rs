@@ -1,5 +1,7 @@
 //! The lasting state at a start: the newest snapshot that can be read, and the entries of the log after it.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use cordboard_routing::{Durable, Elapsed, Engine, Event, Output};
 use cordboard_shared::agent::{Actor, Source, Stamp};
@@ -86,7 +88,7 @@ async fn fold_rest(
 ) -> anyhow::Result<()> {
     let after = durable.position.seq;
     let (understood, mut chunks) = mpsc::channel::<Understood>(AHEAD);
-    let reading = store.events_in_chunks(account, after, chunk, move |rows| {
+    let reading = store.events_to_fold(account, after, chunk, move |rows| {
         let understood = understood.clone();
         async move {
             let chunk = tokio::task::spawn_blocking(move || log::read_stretch(&rows));
@@ -117,7 +119,7 @@ fn first_events(durable: &Durable, directory: &Directory, now: Millis, epoch: u3
     for agent in directory.agents.keys().filter(|agent| !durable.facts.contains_key(agent)) {
         events.push(Event::FactsSet {
             agent: *agent,
-            facts: Box::new(facts::initial(now, epoch)),
+            facts: Arc::new(facts::initial(now, epoch)),
             changed: Vec::new(),
             note: None,
             request: None,
@@ -146,7 +148,7 @@ fn passed(durable: &Durable, now: Millis, epoch: u32) -> Vec<Event> {
         if !changed.is_empty() {
             events.push(Event::FactsSet {
                 agent: *agent,
-                facts: Box::new(facts),
+                facts: Arc::new(facts),
                 changed,
                 note: None,
                 request: None,

@@ -89,7 +89,7 @@ impl Floor {
             fence: 0,
         };
         let at = FeedPosition { epoch: 1, bucket: 0, seq: self.seq };
-        let facts = Box::new(facts);
+        let facts = std::sync::Arc::new(facts);
         let event =
             Event::FactsSet { agent, facts, changed: vec!["toggle".to_owned()], note: None, request: None, by: None };
         self.feed(Input::Obey { event: Box::new(event), at });

@@ -1,5 +1,7 @@
 //! `GET /core/agents/{UUID}/presence/history`: every change of a person's facts, newest first, with what it was before.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -213,6 +215,7 @@ fn entry(row: &EventRow) -> Result<Option<Entry>, ApiError> {
     let (seq, at) = (row.seq, row.at);
     Ok(match event {
         Event::FactsSet { agent: _, facts, changed, note, request, by } => {
+            let facts = Box::new(Arc::unwrap_or_clone(facts));
             Some(Entry { seq, at, facts, changed, note, request, by })
         }
         Event::PolicySet { .. }

@@ -1,6 +1,7 @@
 //! A floor of three people and two departments, or of any policy, and a record of all that was said.
 
 pub(super) use std::collections::{BTreeMap, BTreeSet};
+pub(super) use std::sync::Arc;
 
 pub(super) use cordboard_shared::agent::{
     Actor, AgentFacts, Apply, Block, Intent, Seat, SlotsFact, Source, Stamp, Toggle, ToggleFact, Verdict,
@@ -129,7 +130,7 @@ impl Floor {
         facts.version.rev = self.seq + 1;
         self.obey(
             now,
-            Event::FactsSet { agent, facts: Box::new(facts), changed: Vec::new(), note: None, request: None, by: None },
+            Event::FactsSet { agent, facts: Arc::new(facts), changed: Vec::new(), note: None, request: None, by: None },
         )
     }
 

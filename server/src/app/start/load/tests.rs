@@ -248,6 +248,6 @@ impl Chance {
         facts.toggle.state = if self.below(2) == 0 { Toggle::On } else { Toggle::Away };
         let stamp = facts.toggle.stamp.clone();
         facts.pause = (self.below(2) == 0).then(|| Block { stamp, reason: Some("stock take".to_owned()), until: None });
-        Event::FactsSet { agent, facts: Box::new(facts), changed: Vec::new(), note: None, request: None, by: None }
+        Event::FactsSet { agent, facts: Arc::new(facts), changed: Vec::new(), note: None, request: None, by: None }
     }
 }
