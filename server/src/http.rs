@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderValue;
 use axum::routing::{delete, get, post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,9 +49,20 @@ use limit::Limiter;
 /// Longest body of a request, in bytes.
 pub const MAX_BODY: usize = 1_048_576;
 
-/// What every handler works with. Cheap to clone.
+/// What every handler works with. One pointer to clone: each request passes it on half a dozen times.
 #[derive(Clone)]
-pub struct HttpState {
+pub struct HttpState(Arc<Shared>);
+
+impl std::ops::Deref for HttpState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What [`HttpState`] points at.
+pub struct Shared {
     /// The running account.
     pub app: AppHandle,
     /// Records, sign-ins and tokens.
@@ -58,7 +70,7 @@ pub struct HttpState {
     /// Check and sign tokens.
     pub keys: Arc<Keys>,
     /// Settings of this shell.
-    pub config: Arc<HttpConfig>,
+    pub config: HttpConfig,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
@@ -68,7 +80,9 @@ pub struct HttpState {
     /// Begins the tags of verdicts: none of an earlier run may come again for another verdict.
     started: u64,
     verified: caller::Verified,
-    limiter: Arc<Limiter>,
+    /// Which scripts and connections a page may have.
+    policy_header: HeaderValue,
+    limiter: Limiter,
     keys_used: idempotency::Keys,
     sockets: Arc<live::Sockets>,
 }
@@ -122,20 +136,21 @@ impl HttpState {
         metrics: Arc<Metrics>,
         messages: Messages,
     ) -> Self {
-        Self {
+        Self(Arc::new(Shared {
+            policy_header: envelope::policy_header(config.edge_url.as_deref()),
             verified: caller::Verified::default(),
             started: u64::try_from(clock.now().0 / 1_000).unwrap_or_default() << 20,
             keys_used: idempotency::Keys::new(store.clone()),
             app,
             store,
             keys,
-            config: Arc::new(config),
+            config,
             clock,
             metrics,
             messages,
-            limiter: Arc::default(),
+            limiter: Limiter::default(),
             sockets: Arc::default(),
-        }
+        }))
     }
 
     /// Writes what is still to be written. To be called when nothing is served any more.

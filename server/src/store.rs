@@ -14,11 +14,14 @@ mod open;
 mod outbox;
 mod person;
 mod recording;
+mod rows;
 mod sign_in;
+mod signal;
 mod snapshot;
 mod trace;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallView, RecordingKind};
@@ -43,6 +46,8 @@ pub struct Store {
     write: SqlitePool,
     /// Read-only connections: a misplaced write fails there.
     read: SqlitePool,
+    /// Tokens read before, and what tells that one may read differently now.
+    tokens: Arc<sign_in::KnownTokens>,
 }
 
 /// What can go wrong, by what the caller may do about it.

@@ -1,6 +1,6 @@
 //! Who asks: a signed-in panel by its cookie, or a token.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
@@ -197,7 +197,7 @@ pub(super) fn idle_ms(state: &HttpState) -> u64 {
 /// Tokens whose signature was checked, by their hash: the check costs more than all the rest of a request. Clones share
 /// them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Verified(Arc<Mutex<BTreeMap<[u8; 32], TokenClaims>>>);
+pub(super) struct Verified(Arc<Mutex<HashMap<[u8; 32], Arc<TokenClaims>>>>);
 
 /// Most of them kept; then all are checked anew.
 const MOST_VERIFIED: usize = 4_096;
@@ -209,12 +209,12 @@ impl Verified {
         secret: &[u8; 32],
         now: Millis,
         verify: impl FnOnce() -> Result<TokenClaims, TokenError>,
-    ) -> Result<TokenClaims, TokenError> {
+    ) -> Result<Arc<TokenClaims>, TokenError> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(secret).cloned();
         if let Some(claims) = known {
             return if now.0 / 1_000 < claims.exp { Ok(claims) } else { Err(TokenError::Expired) };
         }
-        let claims = verify()?;
+        let claims = Arc::new(verify()?);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_VERIFIED {
             known.clear();

@@ -15,7 +15,6 @@ use cordboard_shared::id::RequestId;
 use cordboard_shared::{Problem, ProblemCode};
 
 use super::HttpState;
-use crate::clock;
 
 /// Header with the id of the request, on every answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -25,11 +24,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 pub struct RequestIdentity(pub RequestId);
 
 pub(super) async fn wrap(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::new(state.clock.now(), clock::random());
+    // A name, and no secret: the system's generator would cost each request a call into the kernel.
+    let id = RequestId::new(state.clock.now(), rand::random());
     request.extensions_mut().insert(RequestIdentity(id));
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = request.uri().path();
     let is_api = path.starts_with("/core") || path.starts_with("/edge");
+    let path = tracing::enabled!(tracing::Level::DEBUG).then(|| path.to_owned());
     let started = Instant::now();
 
     let mut response = next.run(request).await;
@@ -52,11 +53,13 @@ pub(super) async fn wrap(State(state): State<HttpState>, mut request: Request, n
     if status == StatusCode::TOO_MANY_REQUESTS {
         state.metrics.http_limited.increment();
     }
-    tracing::debug!(
-        request.id = %id, %method, path, status = status.as_u16(),
-        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "answered {method} {path} with {}", status.as_u16()
-    );
+    if let Some(path) = path {
+        tracing::debug!(
+            request.id = %id, %method, path, status = status.as_u16(),
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "answered {method} {path} with {}", status.as_u16()
+        );
+    }
     response
 }
 
@@ -118,9 +121,12 @@ fn protect(response: &mut Response, state: &HttpState) {
     let headers = response.headers_mut();
     headers.extend(FIXED);
     // A page that needs less than the panel has said so itself.
-    if let Ok(policy) = HeaderValue::from_str(&content_security_policy(state.config.edge_url.as_deref())) {
-        headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
-    }
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert_with(|| state.policy_header.clone());
+}
+
+/// The header of [`content_security_policy`]; the strictest one where the edge's address is no text for a header.
+pub(super) fn policy_header(edge: Option<&str>) -> HeaderValue {
+    HeaderValue::from_str(&content_security_policy(edge)).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
 /// Scripts are files of ours; WebAssembly may be compiled; connections go here and to the edge.
