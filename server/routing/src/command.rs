@@ -255,6 +255,9 @@ pub enum EngineError {
     /// Somebody else took the call.
     #[error("answered elsewhere")]
     AnsweredElsewhere,
+    /// The call waits in the line of a department this person is no member of.
+    #[error("not a member of the department whose line it is")]
+    NotMember,
     /// The matrix does not let this person do it now.
     #[error("not allowed while {}", .0.word())]
     NotAllowed(Verdict),

@@ -65,6 +65,7 @@ pub(super) fn answer(
         EngineError::UnknownCall
         | EngineError::OfferEnded
         | EngineError::AnsweredElsewhere
+        | EngineError::NotMember
         | EngineError::NotAllowed(_) => Problem::new(ProblemCode::Internal, format!("The engine refused: {error}.")),
     })?;
     answer.assumptions.splice(0..0, assumptions);

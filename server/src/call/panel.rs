@@ -289,6 +289,9 @@ pub(super) fn engine_problem(error: EngineError) -> Problem {
         EngineError::NotAllowed(verdict) => {
             Problem::new(ProblemCode::CallEnded, format!("This cannot be done while {}.", verdict.word()))
         }
+        EngineError::NotMember => {
+            Problem::new(ProblemCode::MissingRight, "This call waits for a department you are not a member of.")
+        }
         EngineError::UnknownAgent | EngineError::UnknownDepartment => {
             Problem::new(ProblemCode::NotFound, "No such person or department.")
         }

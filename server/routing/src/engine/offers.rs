@@ -152,6 +152,9 @@ impl Engine {
         // Only a department's line is there to be taken from; who was dialed by name is not passed over.
         let takeable = |line: &&Line| line.is_open() && line.department().is_some();
         let line = self.state.lines.get(&call).filter(takeable).ok_or(EngineError::UnknownCall)?;
+        if !line.department().is_some_and(|department| agent.member_of.contains(&department)) {
+            return Err(EngineError::NotMember);
+        }
         let judged = self.judge(agent, line.department(), Row::TakeWaiting, &agent.blocked_by());
         if !judged.rings() {
             return Err(EngineError::NotAllowed(judged.layer));

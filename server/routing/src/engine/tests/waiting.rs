@@ -294,6 +294,20 @@ fn a_call_for_one_person_by_name_is_not_there_to_be_taken() {
 }
 
 #[test]
+fn a_waiting_call_is_taken_by_a_member_of_its_department_only() {
+    let (mut floor, _) = busy(|_| {});
+    let call = floor.call(NOW, Target::Department(SUPPORT));
+    assert!(!floor.engine.policy().departments[0].members.iter().any(|member| member.agent == RIYA));
+    assert_eq!(floor.feed_error(NOW, Input::TakeWaiting(RIYA, call)), EngineError::NotMember);
+
+    let (mut floor, _) = busy(|policy| policy.departments[0].members.push(member(RIYA, 2)));
+    floor.toggle_only(NOW, RIYA, Toggle::Away);
+    let call = floor.call(NOW, Target::Department(SUPPORT));
+    let outputs = floor.feed(NOW, Input::TakeWaiting(RIYA, call));
+    assert!(outputs.iter().any(|it| matches!(it, Output::Connect { agent: RIYA, .. })), "{outputs:?}");
+}
+
+#[test]
 fn an_answer_without_sound_gives_the_old_place_back() {
     let (mut floor, talk) = busy(|policy| policy.departments[0].members.push(member(RIYA, 2)));
     let other = floor.call(NOW, Target::Department(SUPPORT));
