@@ -135,6 +135,15 @@ impl Answer {
 }
 
 impl Answer {
+    /// What came back by another way than `fetch`; 0 is nothing.
+    pub(crate) fn of(status: u16, text: String) -> Result<Self, ApiError> {
+        match status {
+            0 => Err(ApiError::Offline),
+            200..=299 => Ok(Self { status, etag: None, text }),
+            _ => Err(refusal(status, &text)),
+        }
+    }
+
     /// The body as a list, alone or as a member.
     pub(crate) fn list<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, ApiError> {
         decode::list_in(&self.text, name).map_err(|_| ApiError::Unreadable(self.status))
@@ -205,7 +214,9 @@ async fn checked(answer: Result<Response, gloo_net::Error>) -> Result<Response, 
         return Ok(answer);
     }
     let status = answer.status();
-    let text = answer.text().await.unwrap_or_default();
-    let refused = |problem| ApiError::Refused(Box::new(problem));
-    Err(decode::problem(&text).map_or(ApiError::Unreadable(status), refused))
+    Err(refusal(status, &answer.text().await.unwrap_or_default()))
+}
+
+fn refusal(status: u16, text: &str) -> ApiError {
+    decode::problem(text).map_or(ApiError::Unreadable(status), |problem| ApiError::Refused(Box::new(problem)))
 }

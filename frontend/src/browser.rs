@@ -10,6 +10,7 @@ pub(crate) mod peer;
 pub(crate) mod ringer;
 pub(crate) mod socket;
 pub(crate) mod storage;
+pub(crate) mod upload;
 
 use wasm_bindgen::{JsCast, JsValue};
 

@@ -23,26 +23,40 @@ use crate::panel::{Hooks, Panel, Popover, Session, use_panel};
 use crate::{api, live};
 use editor::Editor;
 
+mod audio;
+mod audio_field;
 mod blocked;
 mod bulk;
 mod conditions;
 mod contacts;
 mod department;
+mod document;
 mod editor;
 mod emergency;
 mod fallback;
+mod flow_editor;
+mod flow_fields;
+mod flow_nodes;
+mod flow_preview;
+mod flow_versions;
+mod flows;
 mod form;
+mod guard;
 mod hours;
 mod impact;
 mod members;
+mod numbers;
 mod outbox;
 mod person;
+mod phones;
+mod profile;
 mod reach;
 mod reachability;
 mod replay;
 mod routing;
 mod settings;
 mod team;
+mod telephony;
 mod what_if;
 
 /// How often the clocks on the screen move, in milliseconds.
@@ -74,6 +88,8 @@ fn App() -> impl IntoView {
     let panel = Panel::new(&HOOKS);
     provide_context(panel);
     provide_context(Editor::new(panel));
+    provide_context(document::Settings::new(panel));
+    provide_context(audio_field::Library::new());
     provide_context(bulk::Undoable(RwSignal::new(None)));
     Interval::new(TICK_MS, move || {
         panel.now.set(panel.exactly_now());
@@ -132,7 +148,8 @@ fn Frame() -> impl IntoView {
         panel.policy_version.track();
         editor.load();
     });
-    page::confirm_leaving(move || untrack(|| editor.is_changed()));
+    let settings: document::Settings = expect_context();
+    page::confirm_leaving(move || untrack(|| editor.is_changed() || settings.is_changed()));
     Effect::new(move |before: Option<Route>| {
         let here = panel.route.get();
         if before.is_some_and(|before| before != here) {
@@ -169,7 +186,10 @@ fn Frame() -> impl IntoView {
         Route::Blocked => view! { <blocked::Blocked/> }.into_any(),
         Route::Outbox => view! { <outbox::Outbox/> }.into_any(),
         Route::Replay => view! { <replay::Replay/> }.into_any(),
-        Route::Flows | Route::Audio | Route::Numbers | Route::Telephony => view! { <NotFound/> }.into_any(),
+        Route::Flows => view! { <flows::Flows/> }.into_any(),
+        Route::Audio => view! { <audio::AudioPage/> }.into_any(),
+        Route::Numbers => view! { <numbers::Numbers/> }.into_any(),
+        Route::Telephony => view! { <telephony::TelephonyPage/> }.into_any(),
         Route::Desk | Route::Calls | Route::Devices | Route::Help | Route::SignIn | Route::Unknown => {
             view! { <NotFound/> }.into_any()
         }
@@ -247,6 +267,10 @@ fn Navigation() -> impl IntoView {
                 <Show when=move || admin.get()>
                     <Entry to=Route::Routing icon=Icon::Keypad name="Routing"/>
                     <Entry to=Route::Contacts icon=Icon::People name="Contacts"/>
+                    <Entry to=Route::Flows icon=Icon::List name="Call flows"/>
+                    <Entry to=Route::Audio icon=Icon::Speaker name="Audio"/>
+                    <Entry to=Route::Numbers icon=Icon::Dash name="Numbers"/>
+                    <Entry to=Route::Telephony icon=Icon::Handset name="Telephony"/>
                     <Entry to=Route::Reachability icon=Icon::Bell name="Reachability"/>
                     <Entry to=Route::Emergency icon=Icon::Warning name="Emergency"/>
                     <Entry to=Route::Blocked icon=Icon::Barred name="Block list"/>

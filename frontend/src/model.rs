@@ -1,11 +1,13 @@
 //! Pure state and transitions, tested natively. Time is an argument, never read.
 
+pub mod audio;
 pub mod bulk;
 pub mod contacts;
 pub mod device;
 pub mod draft;
 pub mod duration;
 pub mod facts;
+pub mod flow;
 pub mod link;
 pub mod log;
 pub mod matrix;
@@ -19,4 +21,5 @@ pub mod slots;
 pub mod softphone;
 pub mod strip;
 pub mod switch;
+pub mod telephony;
 pub mod why;

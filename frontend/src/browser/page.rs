@@ -6,6 +6,11 @@ use web_sys::{BeforeUnloadEvent, Element, HtmlElement, HtmlInputElement, Visibil
 
 use super::{storage, window};
 
+/// The name of the machine this page came from.
+pub(crate) fn host() -> String {
+    window().location().hostname().unwrap_or_default()
+}
+
 /// Light or dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Theme {

@@ -1,9 +1,12 @@
 //! Everything about one department, in groups of fields.
 
-use cordboard_shared::department::{Department, Fallback, Relax, SkillNeed, Sticky, StickyMode, Strategy};
+use cordboard_shared::department::{
+    Department, Fallback, RecordingRule, Relax, SkillNeed, Sticky, StickyMode, Strategy,
+};
 use cordboard_shared::id::DepartmentId;
 use leptos::prelude::*;
 
+use super::audio_field::{Library, Player};
 use super::conditions::Conditions;
 use super::editor::Editor;
 use super::fallback::{FallbackField, FallbackList};
@@ -12,6 +15,7 @@ use super::hours::HoursFields;
 use super::members::Members;
 use super::reach::ReachPatchFields;
 use crate::model::draft;
+use crate::panel::use_panel;
 
 const METHODS: [(&str, &str); 3] = [
     ("serial", "Serial: one after the other, in order"),
@@ -81,6 +85,7 @@ pub(crate) fn DepartmentFields(id: DepartmentId) -> impl IntoView {
                     <Findings at=field.at("hours") below=true/>
                     <Closed field=field/>
                 </section>
+                <Sound field=field/>
                 <section class="card" aria-labelledby="department-reach-title">
                     <h2 id="department-reach-title">"Reach of its calls"</h2>
                     <p class="muted">"What this department's own calls may reach. Narrower than the account, never wider."</p>
@@ -165,6 +170,64 @@ fn Waiting(field: Field) -> impl IntoView {
                 value=field.get(|one| one.callback)
                 set=field.set(|one, on| one.callback = on)
                 hint=Signal::stored("The callback keeps the caller's place in the line and cannot jump it.".to_owned())
+            />
+        </section>
+    }
+}
+
+/// Music, recording, and the number shown.
+#[component]
+fn Sound(field: Field) -> impl IntoView {
+    let panel = use_panel();
+    let library: Library = expect_context();
+    library.ensure();
+    let music = field.get(|one| one.music.trim_start_matches("audio:").to_owned());
+    let musics = Signal::derive(move || {
+        let mut options = vec![("default".to_owned(), "The usual music".to_owned())];
+        library.0.with(|list| {
+            if let Some(Ok(list)) = list {
+                options.extend(list.audio.iter().map(|file| (file.id.to_string(), file.name.clone())));
+            }
+        });
+        let now = music.get();
+        if !options.iter().any(|(key, _)| *key == now) {
+            options.push((now.clone(), now));
+        }
+        options
+    });
+    let recorded = field.get(|one| one.recording == RecordingRule::On);
+    let shown = Signal::derive(move || {
+        let mut options = vec![(String::new(), "The number of the trunk".to_owned())];
+        panel.roster.with(|roster| {
+            options.extend(roster.numbers.iter().map(|one| {
+                let number = one.number.as_str().to_owned();
+                (number.clone(), format!("{number} · {}", one.label))
+            }));
+        });
+        options
+    });
+    view! {
+        <section class="card" aria-labelledby="sound-title">
+            <h2 id="sound-title">"Sound and number"</h2>
+            <SelectField
+                label="Music on hold" options=musics value=music
+                set=field.set(|one, key: String| one.music = key) at=field.at("music")
+            />
+            <Player prompt=Signal::derive(move || format!("audio:{}", music.get())) label="Listen to the music"/>
+            <SelectField
+                label="Number shown on outgoing calls" options=shown
+                value=field.get(|one| one.caller_id.as_ref().map(|number| number.as_str().to_owned()).unwrap_or_default())
+                set=field.set(|one, key: String| one.caller_id = key.parse().ok()) at=field.at("caller_id")
+            />
+            <CheckField
+                label="Record its calls"
+                value=recorded
+                set=field.set(|one, on: bool| one.recording = if on { RecordingRule::On } else { RecordingRule::Off })
+                hint=Signal::derive(move || if recorded.get() {
+                    "Both sides hear the announcement, then each is kept in a channel of its own."
+                } else {
+                    "Its calls are not recorded."
+                }.to_owned())
             />
         </section>
     }

@@ -4,8 +4,9 @@ use cordboard_shared::department::Fallback;
 use cordboard_shared::id::DepartmentId;
 use leptos::prelude::*;
 
+use super::audio_field::AudioField;
 use super::editor::Editor;
-use super::form::{Findings, SelectField, TextField, options};
+use super::form::{Findings, SelectField, options};
 use crate::components::icon::{Glyph, Icon};
 use crate::model::draft;
 use crate::panel::{Panel, use_panel};
@@ -115,9 +116,8 @@ pub(crate) fn FallbackField(
                 />
             </Show>
             <Show when=move || now.get() == "message">
-                <TextField
+                <AudioField
                     label="Message"
-                    hint="audio: and the name of a message."
                     value=Signal::derive(audio)
                     set=move |audio: String| set.run(Fallback::Message { audio })
                 />

@@ -13,6 +13,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::editor::Editor;
 use super::form::{Findings, SelectField, TextField, TimeField};
 use super::hours::HoursFields;
+use super::profile::Profile;
 use super::reach::ReachPatchFields;
 use super::routing::SaveBar;
 use crate::api;
@@ -72,6 +73,7 @@ pub(crate) fn PersonPanel(id: AgentId) -> impl IntoView {
     };
     let body = move || match part.get() {
         "slots" => view! { <Slots id=id outcome=outcome/> }.into_any(),
+        "record" => view! { <Profile id=id outcome=outcome/> }.into_any(),
         "reach" => view! { <OwnReach id=id/> }.into_any(),
         "history" => view! { <History id=id/> }.into_any(),
         _ => view! { <Actions id=id outcome=outcome/> }.into_any(),
@@ -81,7 +83,7 @@ pub(crate) fn PersonPanel(id: AgentId) -> impl IntoView {
             <div class="tabs" role="group" aria-label="Parts">
                 {tab("actions", "Availability")}
                 {tab("slots", "Slots")}
-                <Show when=move || admin.get()>{tab("reach", "Reach")}</Show>
+                <Show when=move || admin.get()>{tab("reach", "Reach")}{tab("record", "Record")}</Show>
                 {tab("history", "History")}
             </div>
             {body}
