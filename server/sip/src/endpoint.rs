@@ -17,6 +17,7 @@ mod identity;
 mod in_dialog;
 mod outbound;
 mod progress;
+mod register;
 mod relay;
 mod screen;
 mod transfer;
@@ -34,9 +35,13 @@ pub use self::api::{
 use self::call::{Call, CallState, CallTimer, Due};
 pub use self::hold::{HoldChange, is_held, with_direction};
 pub use self::relay::relayable;
+use self::screen::Refusal;
+use crate::digest::Nonces;
 use crate::flow::Flow;
 use crate::known::Known;
-use crate::message::{Defect, Envelope, Message, Method, Parsed, Request, Response, Via, parse, via};
+use crate::limits::Sources;
+use crate::message::{Defect, Envelope, HeaderId, Message, Method, Parsed, Request, Response, Via, parse, via};
+use crate::registrar::Registrar;
 use crate::token::Tokens;
 use crate::transaction::timer::TimerTable;
 use crate::transaction::{AckGoes, Fired, Purpose, TransactionLayer, TxId, Wire};
@@ -56,6 +61,9 @@ pub struct Endpoint {
     streams: Streams,
     names: ServerNames,
     known: Known,
+    registrar: Registrar,
+    nonces: Nonces,
+    sources: Sources,
     next_dialog: u64,
     wire: Wire,
     out: VecDeque<Output>,
@@ -64,9 +72,11 @@ pub struct Endpoint {
 impl Endpoint {
     /// Makes an endpoint. The seed makes every tag, branch and Call-ID: take a random one, except to repeat a run.
     pub fn new(config: EndpointConfig, seed: u64) -> Self {
+        let tokens = Tokens::new(seed);
+        let nonces = Nonces::new(tokens.nonce_secret());
         Self {
             config,
-            tokens: Tokens::new(seed),
+            tokens,
             layer: TransactionLayer::new(),
             calls: BTreeMap::new(),
             by_key: BTreeMap::new(),
@@ -76,6 +86,9 @@ impl Endpoint {
             streams: Streams::new(),
             names: ServerNames::default(),
             known: Known::default(),
+            registrar: Registrar::new(),
+            nonces,
+            sources: Sources::new(),
             next_dialog: 0,
             wire: Vec::new(),
             out: VecDeque::new(),
@@ -93,6 +106,7 @@ impl Endpoint {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.fire_timers(now);
         self.close_due_streams(now);
+        self.registrar_due(now);
         match input {
             Input::Datagram { from, bytes } => self.datagram(now, Flow::udp(from), &bytes),
             Input::StreamOpened { flow, peer, transport, opened } => {
@@ -110,7 +124,12 @@ impl Endpoint {
     /// The next output; [`Output::Timeout`] when there is nothing more.
     pub fn poll_output(&mut self) -> Output {
         self.out.pop_front().unwrap_or_else(|| {
-            let deadlines = [self.layer.next_deadline(), self.timers.next_deadline(), self.streams.next_deadline()];
+            let deadlines = [
+                self.layer.next_deadline(),
+                self.timers.next_deadline(),
+                self.streams.next_deadline(),
+                self.registrar.next_deadline(),
+            ];
             Output::Timeout(deadlines.into_iter().flatten().min())
         })
     }
@@ -122,11 +141,15 @@ impl Endpoint {
             client_transactions: self.layer.client_count(),
             dialogs: self.calls.len(),
             streams: self.streams.len(),
+            contacts: self.registrar.len(),
             timers: self.layer.timer_count() + self.timers.len(),
         }
     }
 
     fn datagram(&mut self, now: Instant, flow: Flow, bytes: &[u8]) {
+        if !self.admits(now, flow.remote.ip()) {
+            return;
+        }
         // What is no SIP message has nobody to answer.
         if let Ok(parsed) = parse(bytes) {
             self.message(now, flow, parsed);
@@ -194,7 +217,10 @@ impl Endpoint {
             | Method::Message
             | Method::Prack
             | Method::Other(_) => {
-                if let Err(refusal) = screen::check(request, &envelope) {
+                if self.is_shed(now, flow, &envelope) {
+                    let seconds = self.config.limits.retry_after.to_string();
+                    self.refuse(reply, request, &envelope, Refusal::new(503).with(HeaderId::RetryAfter, &seconds));
+                } else if let Err(refusal) = screen::check(request, &envelope, self.is_registrar()) {
                     self.refuse(reply, request, &envelope, refusal);
                 } else if envelope.to.tag().is_some() {
                     self.in_dialog(now, reply, request, &envelope);
@@ -223,6 +249,7 @@ impl Endpoint {
             Purpose::Notify(id) => self.notify_response(id, response.status),
             Purpose::Register(key) => self.register_response(now, key, tx, response),
             Purpose::Ping(key, index) => self.ping_response(key, index, response.status),
+            Purpose::KeepAlive(id) => self.pinged(id, true),
             Purpose::Cancel | Purpose::StrayBye | Purpose::Prack => {}
         }
     }
@@ -249,8 +276,8 @@ impl Endpoint {
             Command::SetOutboundTrunks(trunks) => self.set_outbound_trunks(now, trunks),
             Command::Offer { dialog, sdp } => self.offer(now, dialog, sdp),
             Command::Info { dialog, content_type, body } => self.info(now, dialog, &content_type, body),
-            Command::SetUsers(users) => self.known.set_users(users),
-            Command::SetTrunks(trunks) => self.known.set_trunks(trunks),
+            Command::SetUsers(users) => self.set_users(users),
+            Command::SetTrunks(trunks) => self.set_trunks(trunks),
             Command::SetDraining { retry_after } => self.draining = Some(retry_after),
         }
     }
@@ -307,6 +334,7 @@ impl Endpoint {
             Purpose::Unwanted(_) => self.timers.disarm(Due::Cancelled(tx)),
             Purpose::Register(key) => self.register_unanswered(now, key),
             Purpose::Ping(key, index) => self.ping_unanswered(key, index),
+            Purpose::KeepAlive(id) => self.pinged(id, false),
             Purpose::Cancel | Purpose::StrayBye | Purpose::Prack => {}
         }
     }

@@ -66,6 +66,10 @@ impl Framer {
             if self.skip_line_ends() {
                 return Some(Ok(Frame::Ping));
             }
+            // Nothing, or the beginning of a ping: the next byte will say.
+            if !self.is_midway() {
+                return None;
+            }
             match self.read_head() {
                 Ok(Some(frame)) => return Some(Ok(frame)),
                 Ok(None) => {}
@@ -148,5 +152,82 @@ impl Framer {
     fn end(&mut self) {
         self.ended = true;
         self.buffer = Vec::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    const INVITE: &str = "INVITE sip:a@b SIP/2.0\r\nl: 4\r\n\r\nbody";
+    const BYE: &str = "BYE sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+
+    /// What comes out, in short, when the bytes come in pieces of this size.
+    fn frames(bytes: &[u8], piece: usize) -> Vec<String> {
+        let mut framer = Framer::default();
+        let mut seen = Vec::new();
+        for piece in bytes.chunks(piece) {
+            framer.push(piece);
+            while let Some(frame) = framer.next() {
+                seen.push(match frame {
+                    Ok(Frame::Message(parsed)) => format!("{} {:?}", text(&parsed), parsed.defect),
+                    Ok(Frame::Last(parsed)) => format!("last {} {:?}", text(&parsed), parsed.defect),
+                    Ok(Frame::Ping) => "ping".to_owned(),
+                    Err(error) => error.to_string(),
+                });
+            }
+        }
+        seen
+    }
+
+    fn text(parsed: &Parsed) -> String {
+        match &parsed.message {
+            Message::Request(it) => format!("{}:{}", it.method.as_str(), String::from_utf8_lossy(&it.body)),
+            Message::Response(it) => it.status.to_string(),
+        }
+    }
+
+    #[test]
+    fn messages_come_out_whole_however_they_are_cut() {
+        let both = [INVITE, "\r\n\r\n", BYE, "\r\n", INVITE].concat();
+        for piece in [1, 2, 3, 17, 1_000] {
+            let wanted = ["INVITE:body None", "ping", "BYE: None", "INVITE:body None"];
+            assert_eq!(frames(both.as_bytes(), piece), wanted, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_looks_like_a_message_is_a_body() {
+        let smuggled = format!("MESSAGE sip:a@b SIP/2.0\r\nContent-Length: {}\r\n\r\n{BYE}", BYE.len());
+        assert_eq!(frames(smuggled.as_bytes(), 7).len(), 1);
+    }
+
+    #[test]
+    fn a_length_that_nobody_can_be_sure_of_ends_the_stream() {
+        for lengths in ["", "Content-Length: x\r\n", "Content-Length: 4\r\nl: 5\r\n", "l: -1\r\n", "l: 99999999\r\n"] {
+            let text = format!("INVITE sip:a@b SIP/2.0\r\n{lengths}\r\nbody{BYE}");
+            let seen = frames(text.as_bytes(), 5);
+            assert_eq!(seen.len(), 1, "{lengths}: {seen:?}");
+            assert!(seen[0].starts_with("last INVITE"), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_sip_ends_the_stream() {
+        assert_eq!(frames(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 9), ["no sip start line"]);
+        assert_eq!(frames(&[b'x'; 100_000], 1_000), ["message head too long"]);
+        let endless = "INVITE sip:a@b SIP/2.0\r\n".to_owned() + &"X: y\r\n".repeat(10_000);
+        assert_eq!(frames(endless.as_bytes(), 100), ["message head too long"]);
+    }
+
+    #[test]
+    fn a_dribble_costs_as_much_as_a_gush() {
+        let mut framer = Framer::default();
+        for _ in 0..MAX_HEAD_BYTES {
+            framer.push(b"x");
+            assert!(framer.next().is_none());
+        }
+        assert_eq!((framer.scanned, framer.is_midway()), (MAX_HEAD_BYTES, true));
     }
 }

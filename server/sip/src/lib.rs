@@ -42,12 +42,15 @@
 //! ```
 
 mod dialog;
+pub mod digest;
 pub mod endpoint;
 pub mod flow;
 pub mod framer;
 mod known;
+mod limits;
 pub mod message;
 pub mod origin;
+mod registrar;
 mod reliable;
 pub mod sdp;
 mod session_timer;
@@ -61,3 +64,4 @@ pub use endpoint::{
 };
 pub use flow::{FlowId, LocalAddresses, Target, Transport};
 pub use origin::{Network, Origin, Secret, SipUser, TrunkPeers};
+pub use registrar::Binding;

@@ -12,13 +12,21 @@ pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 pub(crate) struct Tokens {
     rng: ChaCha12Rng,
     secret: u64,
+    nonce_secret: [u8; 32],
 }
 
 impl Tokens {
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = ChaCha12Rng::seed_from_u64(seed);
         let secret = rng.next_u64();
-        Self { rng, secret }
+        let mut nonce_secret = [0; 32];
+        rng.fill_bytes(&mut nonce_secret);
+        Self { rng, secret, nonce_secret }
+    }
+
+    /// What nonces are signed with.
+    pub(crate) fn nonce_secret(&self) -> [u8; 32] {
+        self.nonce_secret
     }
 
     /// A branch parameter, 96 random bits.

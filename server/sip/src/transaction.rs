@@ -21,6 +21,7 @@ use self::timer::{Timer, TimerTable};
 use crate::endpoint::DialogId;
 use crate::flow::Flow;
 use crate::message::{Envelope, HeaderId, Headers, Method, Request, Response};
+use crate::registrar::BindingId;
 use crate::trunk::TrunkKey;
 
 /// One transaction of an endpoint.
@@ -72,6 +73,8 @@ pub(crate) enum Purpose {
     StrayBye,
     /// An INFO in a call.
     Info(DialogId),
+    /// An OPTIONS that keeps the way to a registered phone open.
+    KeepAlive(BindingId),
     /// A re-INVITE or UPDATE in a call.
     Offer(DialogId),
     /// An INVITE nobody waits for any more.

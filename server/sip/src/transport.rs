@@ -119,6 +119,14 @@ impl Streams {
         frame.map(|frame| (flow, frame))
     }
 
+    /// The far side of a connection has proven who it is.
+    pub(crate) fn trust(&mut self, id: FlowId) {
+        if let Some(stream) = self.by_id.get_mut(&id) {
+            stream.trusted = true;
+            self.watch(id);
+        }
+    }
+
     fn watch(&mut self, id: FlowId) {
         if let Some(stream) = self.by_id.get(&id) {
             self.deadlines.arm(id, stream.deadline());

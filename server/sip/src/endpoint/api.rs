@@ -118,12 +118,12 @@ pub enum Input {
 }
 
 /// Who made a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
     /// The far side.
     ByPeer,
-    /// We did.
-    ByUs,
+    /// We did, for this target.
+    ByUs(Target),
 }
 
 /// All that an endpoint asks for.
@@ -462,6 +462,8 @@ pub struct Stats {
     pub dialogs: usize,
     /// Connections.
     pub streams: usize,
-    /// Armed timers, those of connections left out.
+    /// Contacts of phones.
+    pub contacts: usize,
+    /// Armed timers, those of connections and contacts left out.
     pub timers: usize,
 }

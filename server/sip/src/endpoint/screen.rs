@@ -30,10 +30,11 @@ impl Refusal {
 }
 
 /// RFC 3261 §8.2.1 to §8.2.3: method, header fields, content, in this order.
-pub(super) fn check(request: &Request, envelope: &Envelope) -> Result<(), Refusal> {
+pub(super) fn check(request: &Request, envelope: &Envelope, registrar: bool) -> Result<(), Refusal> {
     match &request.method {
         Method::Other(_) => return Err(Refusal::new(501).with(HeaderId::Allow, ALLOW)),
         // RFC 3261 §8.2.1: "The UAS MUST also add an Allow header field to the 405 (Method Not Allowed) response."
+        Method::Register if registrar => {}
         Method::Register | Method::Subscribe | Method::Publish | Method::Message => {
             return Err(Refusal::new(405).with(HeaderId::Allow, ALLOW));
         }

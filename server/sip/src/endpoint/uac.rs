@@ -305,6 +305,12 @@ fn may_be_given(id: HeaderId) -> bool {
         | HeaderId::Accept
         | HeaderId::RetryAfter
         | HeaderId::UserAgent
+        | HeaderId::Authorization
+        | HeaderId::ProxyAuthorization
+        | HeaderId::WwwAuthenticate
+        | HeaderId::ProxyAuthenticate
+        | HeaderId::Expires
+        | HeaderId::MinExpires
         | HeaderId::Server
         | HeaderId::ReferTo
         | HeaderId::ReferredBy

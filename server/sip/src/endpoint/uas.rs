@@ -46,14 +46,10 @@ impl Endpoint {
             }
             // Nobody makes us call somebody from outside a call.
             Method::Refer => self.refuse(reply, request, envelope, Refusal::new(403)),
+            Method::Register => self.take_registration(now, flow, reply, request, envelope),
             // ACK and CANCEL have been dealt with, the others have been refused.
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Subscribe
-            | Method::Publish
-            | Method::Message
-            | Method::Other(_) => {}
+            Method::Ack | Method::Cancel | Method::Subscribe | Method::Publish | Method::Message | Method::Other(_) => {
+            }
         }
     }
 
@@ -71,6 +67,7 @@ impl Endpoint {
                 Refusal::new(503).with(HeaderId::RetryAfter, &seconds.to_string()),
             );
         }
+        let Some(origin) = self.identify(now, flow, reply, request, envelope) else { return };
         let Ok(request_uri) = text::decode(&request.uri).parse() else {
             return self.refuse(reply, request, envelope, Refusal::new(400));
         };
@@ -111,7 +108,6 @@ impl Endpoint {
             terms,
         };
         self.insert_call(id, (envelope.call_id.clone(), tag), CallState::Ringing(Box::new(ringing)));
-        let origin = self.known.origin(flow.remote.ip());
         // RFC 3325 §5: an assertion counts only from a node that is trusted with it.
         let asserted = match &origin {
             Origin::Trunk(_) => identity::asserted(&request.headers),

@@ -72,6 +72,18 @@ header_ids! {
     UserAgent = "User-Agent";
     /// The software that answers.
     Server = "Server";
+    /// Who somebody is, and the proof (RFC 3261 §22.2).
+    Authorization = "Authorization";
+    /// The same to a proxy.
+    ProxyAuthorization = "Proxy-Authorization";
+    /// What has to be proven.
+    WwwAuthenticate = "WWW-Authenticate";
+    /// The same by a proxy.
+    ProxyAuthenticate = "Proxy-Authenticate";
+    /// How long a registration lasts, in seconds.
+    Expires = "Expires";
+    /// The shortest registration that is taken.
+    MinExpires = "Min-Expires";
     /// When the request was sent, in the sender's time.
     Timestamp = "Timestamp";
     /// Whom to call instead (RFC 3515).

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod bare;
 mod bridge;
 mod change;
 mod checks;
@@ -11,8 +12,10 @@ mod loss;
 mod messages;
 mod peer;
 mod progress;
+mod register;
 mod screen;
 mod sim;
+mod streams;
 mod timers;
 mod torture;
 mod transfer;
