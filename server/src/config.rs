@@ -3,6 +3,7 @@
 mod args;
 mod file;
 mod limits;
+mod sip;
 mod sms;
 
 use std::fmt;
@@ -15,12 +16,14 @@ use std::str::FromStr;
 
 pub use args::{Cli, Command, Options};
 pub use limits::Limits;
+pub use sip::SipListen;
 pub use sms::SmsGateway;
 
 use file::FileConfig;
 use sms::SmsSection;
 
 use crate::clock;
+use crate::net::sip::SipConfig;
 
 /// Format of the logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -40,6 +43,8 @@ pub struct Config {
     pub http: SocketAddr,
     /// Where SIP over UDP listens.
     pub sip: SocketAddr,
+    /// Where else SIP listens, and its certificates.
+    pub sip_listen: SipListen,
     /// The one UDP port of the browsers' media.
     pub webrtc: SocketAddr,
     /// UDP ports of the phones' media.
@@ -137,6 +142,7 @@ impl Config {
         let config = Self {
             http: options.http.or(file.http.address).unwrap_or(loopback(8080)),
             sip: options.sip.or(file.sip.address).unwrap_or(loopback(5060)),
+            sip_listen: sip::merge(options.sip_listen, file.sip)?,
             webrtc: options.webrtc.or(file.webrtc.address).unwrap_or(loopback(8082)),
             rtp_ports: if ports.0 == (0..=0) { any_block() } else { ports.0 },
             external_ip: options.external_ip.or(file.external_ip),
@@ -161,6 +167,19 @@ impl Config {
         match self.database.as_deref().and_then(sqlite_path) {
             Some(path) => path.into(),
             None => self.data_dir.join("cordboard.sqlite"),
+        }
+    }
+
+    /// The sockets of SIP.
+    pub fn sip_sockets(&self) -> SipConfig {
+        let listen = &self.sip_listen;
+        SipConfig {
+            udp: std::iter::once(self.sip).chain(listen.udp_also).collect(),
+            tcp: listen.tcp.clone(),
+            tls: listen.tls.clone(),
+            certificates: listen.certificates.clone(),
+            authorities: listen.authorities.clone(),
+            external_ip: self.external_ip,
         }
     }
 
@@ -203,6 +222,7 @@ impl Config {
         if self.demo_history > 366 {
             return refuse("demo-history", "at most 366 days");
         }
+        self.sip_listen.check(self.sip)?;
         self.limits.check()
     }
 }
@@ -248,6 +268,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("http", &self.http)
             .field("sip", &self.sip)
+            .field("sip_listen", &self.sip_listen)
             .field("webrtc", &self.webrtc)
             .field("rtp_ports", &self.rtp_ports)
             .field("external_ip", &self.external_ip)
@@ -325,6 +346,10 @@ mod tests {
             (&["--edge-url", "http://127.0.0.1:8788"], "", "edge-url"),
             (&[], "[http]\nallowed_origins = [\"http://a/\"]", "http.allowed_origins"),
             (&[], "[limits]\nwrites_per_minute = 0", "limits"),
+            (&["--sip-tls", "127.0.0.1:0"], "", "sip-tls"),
+            (&["--sip-cert", "cert.pem"], "", "sip-cert"),
+            (&["--sip-sni", "nonsense"], "", "sip-sni"),
+            (&["--sip-udp6", "127.0.0.1:0"], "", "sip-udp6"),
             (&["--public-url", "panel.example.com"], "", "public-url"),
             (&["--sms-url", "https://sms.example.com/send"], "", "sms"),
             (&[], "[sms]\nurl = \"http://sms.example.com\"\nfrom = \"a\"\ntoken = \"b\"", "sms"),
@@ -364,6 +389,17 @@ mod tests {
         let gateway = config.sms.unwrap();
         assert_eq!((gateway.from.as_str(), gateway.allow_local), ("Lantern", false));
         assert!(!format!("{gateway:?}").contains("hush"));
+    }
+
+    #[test]
+    fn sip_listens_by_more_than_udp_when_it_is_told_to() {
+        let file = "[sip]\ntcp = [\"127.0.0.1:0\"]\n[[sip.certificates]]\nname = \"pbx.example.com\"\ncertificate = \"a\"\nkey = \"b\"";
+        let arguments = ["--sip-tls", "127.0.0.1:0,[::1]:0", "--sip-cert", "c.pem", "--sip-key", "k.pem"];
+        let sockets = load(&arguments, file).unwrap().sip_sockets();
+
+        assert_eq!((sockets.udp.len(), sockets.tcp.len(), sockets.tls.len()), (1, 1, 2));
+        let names: Vec<_> = sockets.certificates.iter().map(|files| files.name.as_deref()).collect();
+        assert_eq!(names, [None, Some("pbx.example.com")], "the one without a name serves whoever names nobody");
     }
 
     #[test]

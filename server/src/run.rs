@@ -71,14 +71,15 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let store = Store::open(&config.database_path()).await?;
     forget_old_sign_ins(&store, u64::from(config.limits.session_idle_minutes) * 60_000).await?;
 
-    anyhow::ensure!(
-        !config.sip.ip().is_unspecified() || config.external_ip.is_some(),
-        "--sip {} names no address that phones could answer to; say which one with --external-ip",
-        config.sip
-    );
+    for address in config.sip_listen.all(config.sip) {
+        anyhow::ensure!(
+            !address.ip().is_unspecified() || config.external_ip.is_some_and(|ip| ip.is_ipv4() == address.is_ipv4()),
+            "--sip {address} names no address that phones could answer to; say which one with --external-ip",
+        );
+    }
     let listener = TcpListener::bind(config.http).await.with_context(|| busy("HTTP", "--http", config.http))?;
     let http_address = listener.local_addr()?;
-    let (sip, sip_events) = sip::start(config.sip, config.external_ip, u64::from_le_bytes(crate::clock::random()))
+    let (sip, sip_events) = sip::start(&config.sip_sockets(), u64::from_le_bytes(crate::clock::random()))
         .with_context(|| busy("SIP", "--sip", config.sip))?;
     let sip_address = sip.local_addr();
     let (media, media_events) = media::start(MediaConfig {

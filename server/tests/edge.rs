@@ -69,6 +69,7 @@ impl Stage {
         let server = start(Config {
             http: any,
             sip: any,
+            sip_listen: Default::default(),
             webrtc: any,
             rtp_ports: 0..=0,
             external_ip: None,

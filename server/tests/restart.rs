@@ -317,6 +317,7 @@ fn config(folder: &Path) -> Config {
     Config {
         http: any,
         sip: any,
+        sip_listen: Default::default(),
         webrtc: any,
         // A pair that is taken is passed over.
         rtp_ports: 33_000..=33_399,

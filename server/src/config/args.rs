@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::sip::SipOptions;
 use super::{LogFormat, PortRange};
 
 /// Cordboard: an open-source cloud call center in one program.
@@ -39,6 +40,9 @@ pub struct Options {
     /// Address of SIP over UDP [default: 127.0.0.1:5060]
     #[arg(long, value_name = "ADDR", env = "CORDBOARD_SIP")]
     pub sip: Option<SocketAddr>,
+    /// SIP by other transports.
+    #[command(flatten)]
+    pub sip_listen: SipOptions,
     /// Folder of database, keys and recordings [default: data]
     #[arg(long, value_name = "DIR", env = "CORDBOARD_DATA_DIR")]
     pub data_dir: Option<PathBuf>,

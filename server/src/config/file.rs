@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::sip::SipSection;
 use super::sms::SmsSection;
 use super::{ConfigError, Limits, LogFormat, PortRange};
 
@@ -20,7 +21,7 @@ pub(super) struct FileConfig {
     pub(super) demo_history: Option<u32>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) http: HttpSection,
-    pub(super) sip: AddressSection,
+    pub(super) sip: SipSection,
     pub(super) webrtc: AddressSection,
     pub(super) edge: EdgeSection,
     pub(super) limits: Limits,
@@ -37,7 +38,7 @@ pub(super) struct HttpSection {
     pub(super) public_url: Option<String>,
 }
 
-/// `[sip]`, `[webrtc]`
+/// `[webrtc]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AddressSection {
