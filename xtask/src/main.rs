@@ -5,6 +5,7 @@ mod bindgen;
 mod child;
 mod css;
 mod edge;
+mod fuzz;
 mod gate;
 mod page;
 mod panel;
@@ -59,6 +60,11 @@ enum Routine {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Throw hostile bytes at the SIP parsers for so many seconds in all
+    Fuzz {
+        /// Shared by the targets
+        seconds: u64,
+    },
     /// Build the web panel into target/spa
     Panel {
         /// Quick build with names and checks, for work on the panel
@@ -106,6 +112,7 @@ fn perform() -> Result<()> {
         Routine::Check => gate::check(),
         Routine::Audit => gate::audit(),
         Routine::Bench { what: Bench::Engine { json, parts } } => bench::engine(&parts, json),
+        Routine::Fuzz { seconds } => fuzz::run(seconds),
         Routine::Panel { dev: true } => panel::build(panel::Flavor::Dev),
         Routine::Panel { dev: false } => panel::build(panel::Flavor::Release),
         Routine::Worker => worker::build(),

@@ -33,7 +33,11 @@ impl Envelope {
     /// Reads the header fields; the first thing wrong is the error.
     pub fn read(headers: &Headers) -> Result<Self, Defect> {
         headers.first(HeaderId::Via).ok_or(Defect::Missing("Via"))?;
-        let via = via::top(headers).ok_or(Defect::Malformed("Via"))?;
+        let via = via::top(headers).filter(|via| via.version == "2.0").ok_or(Defect::Malformed("Via"))?;
+        // RFC 4475 §3.1.2.1: an element between two commas that is none.
+        if headers.all(HeaderId::Via).any(|via| text::split_outside_quotes(&via.text(), ',').contains(&"")) {
+            return Err(Defect::Malformed("Via"));
+        }
         let from = party(headers, HeaderId::From)?;
         let to = party(headers, HeaderId::To)?;
         let call_id = decode(single(headers, HeaderId::CallId)?).into_owned();

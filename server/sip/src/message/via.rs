@@ -11,6 +11,8 @@ use crate::flow::{Flow, Transport};
 /// One Via value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Via {
+    /// The version of SIP; only `2.0` is one.
+    pub version: String,
     /// `UDP`, `TCP`, `TLS` …, as written.
     pub transport: String,
     /// The host of sent-by.
@@ -29,7 +31,7 @@ impl Via {
         let name = protocol.next()?.trim();
         let version = protocol.next()?.trim();
         let rest = protocol.next()?.trim();
-        if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
+        if !name.eq_ignore_ascii_case("SIP") || !text::is_token(version.as_bytes()) {
             return None;
         }
         let (transport, sent_by) = rest.split_once(|character: char| character.is_ascii_whitespace())?;
@@ -39,7 +41,8 @@ impl Via {
         // White space around the colon is allowed (RFC 3261 §25.1 COLON), and RFC 4475 uses it.
         let sent_by: String = sent_by.chars().filter(|character| !character.is_ascii_whitespace()).collect();
         let (host, port) = split_host_port(&sent_by).ok()?;
-        Some(Self { transport: transport.to_owned(), host: host.to_owned(), port, params: Params::parse(params) })
+        let (version, transport, host) = (version.to_owned(), transport.to_owned(), host.to_owned());
+        Some(Self { version, transport, host, port, params: Params::parse(params) })
     }
 
     /// The `branch` parameter.
@@ -66,7 +69,7 @@ impl Via {
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SIP/2.0/{} {}", self.transport, self.host)?;
+        write!(f, "SIP/{}/{} {}", self.version, self.transport, self.host)?;
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }

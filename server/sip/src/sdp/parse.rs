@@ -17,7 +17,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription, SdpError> {
     let mut session = SessionDescription {
         session_id: 0,
         version: 0,
-        origin: String::new(),
+        // A line o= must be there (RFC 8866 §5.2); one that is missing names nobody.
+        origin: "0.0.0.0".to_owned(),
         connection: None,
         direction: None,
         media: Vec::new(),
@@ -67,7 +68,7 @@ fn parse_connection(value: &str) -> Option<Connection> {
         return None;
     }
     // A multicast address carries a TTL after a slash.
-    let address = fields.next()?.split('/').next()?;
+    let address = fields.next()?.split('/').next().filter(|address| !address.is_empty())?;
     Some(match address.parse() {
         Ok(ip) => Connection::Address(ip),
         Err(_) => Connection::Name(address.to_owned()),
