@@ -114,7 +114,7 @@ impl Endpoint {
             }
             Input::StreamBytes { flow, bytes } => self.stream_bytes(now, flow, &bytes),
             Input::StreamClosed { flow } => self.stream_closed(flow),
-            Input::StreamFailed { target } => self.stream_failed(now, target),
+            Input::StreamFailed { target } => self.stream_failed(now, &target),
             Input::Command(command) => self.command(now, command),
             Input::Timeout => {}
         }

@@ -14,7 +14,7 @@ const REGISTERED: Rate = Rate { burst: 1_200, per_second: 300 };
 /// Sources remembered; a table that is full is begun anew, with the one before it kept behind it.
 const MOST_SOURCES: usize = 8_192;
 /// How long a table is filled at most.
-const TABLE_TIME: Duration = Duration::from_secs(60);
+const TABLE_TIME: Duration = Duration::from_mins(1);
 /// Wrong passwords before one has to wait.
 const FREE_TRIES: u32 = 3;
 /// The longest wait between two tries.
@@ -22,7 +22,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(64);
 /// Wrong passwords within [`FAILURE_TIME`] after which a source hears nothing.
 const MOST_FAILURES: u32 = 10;
 /// How long it hears nothing, and how long a failure counts.
-const FAILURE_TIME: Duration = Duration::from_secs(300);
+const FAILURE_TIME: Duration = Duration::from_mins(5);
 /// Failures remembered.
 const MOST_FAILED: usize = 4_096;
 

@@ -13,11 +13,11 @@ const MOST_CONTACTS: usize = 10;
 /// Contacts of all users.
 const MOST_BINDINGS: usize = 50_000;
 /// The shortest registration that is taken; below it 423.
-pub(crate) const SHORTEST: Duration = Duration::from_secs(60);
+pub(crate) const SHORTEST: Duration = Duration::from_mins(1);
 /// The longest.
-const LONGEST: Duration = Duration::from_secs(3_600);
+const LONGEST: Duration = Duration::from_hours(1);
 /// What is granted when nothing is asked.
-const USUAL: Duration = Duration::from_secs(3_600);
+const USUAL: Duration = Duration::from_hours(1);
 /// How often a phone behind an address translator is sent something, so that the way to it stays open (RFC 5626 §4.4.2
 /// asks for 24 to 29 seconds).
 const PING_EVERY: Duration = Duration::from_secs(25);
@@ -209,7 +209,9 @@ impl Registrar {
             return Err(OutOfOrder);
         }
         let all: Vec<_> = known.iter().map(|binding| binding.id).collect();
-        all.into_iter().for_each(|id| drop(self.remove(id)));
+        for id in all {
+            self.remove(id);
+        }
         Ok(())
     }
 
@@ -218,7 +220,9 @@ impl Registrar {
         let gone: Vec<_> = self.users.keys().filter(|username| !stays(username)).cloned().collect();
         for username in &gone {
             let all: Vec<_> = self.users.get(username).into_iter().flatten().map(|binding| binding.id).collect();
-            all.into_iter().for_each(|id| drop(self.remove(id)));
+            for id in all {
+                self.remove(id);
+            }
         }
         gone
     }
@@ -295,15 +299,13 @@ impl Registrar {
 
 /// One device has one contact: known by its instance, else by its URI (RFC 3261 §10.3 step 7).
 fn is_same(binding: &Binding, wanted: &Wanted) -> bool {
-    match (&binding.instance, &wanted.instance) {
-        (Some(one), Some(other)) => one == other,
-        (Some(_), None) | (None, Some(_)) | (None, None) => {
-            let (one, other) = (&binding.uri, &wanted.uri);
-            one.scheme == other.scheme
-                && one.userinfo == other.userinfo
-                && one.host.eq_ignore_ascii_case(&other.host)
-                && one.port == other.port
-                && one.transport() == other.transport()
-        }
+    if let (Some(one), Some(other)) = (&binding.instance, &wanted.instance) {
+        return one == other;
     }
+    let (one, other) = (&binding.uri, &wanted.uri);
+    one.scheme == other.scheme
+        && one.userinfo == other.userinfo
+        && one.host.eq_ignore_ascii_case(&other.host)
+        && one.port == other.port
+        && one.transport() == other.transport()
 }

@@ -13,7 +13,7 @@ const MESSAGE_TIME: Duration = Duration::from_secs(15);
 /// How long a connection of nobody known may stay after its last message.
 const STRANGER_TIME: Duration = Duration::from_secs(25);
 /// How long any connection may stay without a byte; phones that want to keep theirs send CRLF CRLF (RFC 5626).
-const IDLE_TIME: Duration = Duration::from_secs(15 * 60);
+const IDLE_TIME: Duration = Duration::from_mins(15);
 /// Connections from one address that have proven nothing. Another one ends the oldest.
 const STRANGERS_PER_ADDRESS: usize = 64;
 

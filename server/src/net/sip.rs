@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::connection::FromStreams;
 use self::dial::Dialer;
+pub use self::tls::TlsError;
 
 /// Datagrams that may wait between reader and loop; more are dropped, as the network would.
 const QUEUE: usize = 8_192;
@@ -76,7 +77,7 @@ pub enum SipError {
     NoAddress,
     /// A certificate cannot be used.
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Tls(#[from] TlsError),
 }
 
 /// Speaks to the SIP loop. All clones speak to the same one.

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{hex, same};
 
 /// How long a nonce may be used.
-const LIFE: Duration = Duration::from_secs(300);
+const LIFE: Duration = Duration::from_mins(5);
 /// Nonces whose uses are remembered: only those that a right password came with.
 const MOST: usize = 16_384;
 

@@ -105,7 +105,7 @@ impl Bare {
 
     #[track_caller]
     pub(crate) fn expect_idle(&mut self) {
-        self.wait(Duration::from_secs(7_200));
+        self.wait(Duration::from_hours(2));
         assert_eq!(self.endpoint.stats(), Stats::default());
     }
 }

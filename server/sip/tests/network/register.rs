@@ -65,7 +65,7 @@ fn a_contact_that_is_not_refreshed_expires() {
         bare.events,
         [Event::Registered { username: name(), contacts: 2 }, Event::Registered { username: name(), contacts: 1 }]
     );
-    bare.wait(Duration::from_secs(3_600));
+    bare.wait(Duration::from_hours(1));
     assert_eq!(bare.events.last(), Some(&Event::Unregistered { username: name() }));
     bare.expect_idle();
 }
@@ -187,7 +187,7 @@ fn what_registered_by_a_connection_is_called_by_it_and_goes_with_it() {
     let more = format!("{more}Authorization: {}\r\n", challenge.answer("ada", "open", "REGISTER", US, "c", 1));
     bare.bytes(flow, text("REGISTER", US, "TCP 10.0.0.5", 2, &more, ""));
     assert_eq!(bare.response().1.status, 200);
-    bare.wait(Duration::from_secs(60));
+    bare.wait(Duration::from_mins(1));
     assert!(bare.closed.is_empty(), "a phone that has proven itself may be silent");
     assert_eq!(bare.endpoint.contacts("ada")[0].flow.stream, Some(flow));
     bare.feed(Input::StreamClosed { flow });
