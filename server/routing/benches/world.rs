@@ -76,6 +76,7 @@ impl World {
             row: Row::Queue,
             caller,
             priority: 0,
+            after: 0,
         })
     }
 

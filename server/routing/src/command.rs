@@ -38,6 +38,9 @@ pub struct Arrival {
     /// Raises the caller above others, 0 to 9; a contact's priority counts when it is higher.
     #[serde(default)]
     pub priority: u8,
+    /// Ledger entries the call has already, from before it was handed over.
+    #[serde(default)]
+    pub after: u32,
 }
 
 /// All the engine can be told. Together with the instants these are the whole history of its decisions.
@@ -88,7 +91,10 @@ pub enum Input {
     CallEnded(CallId),
     /// The person takes this waiting call.
     TakeWaiting(AgentId, CallId),
-    /// The person makes a call of their own: rows 14 and 15.
+    /// The person takes this call while it rings at somebody else: row 12.
+    PickUp(AgentId, CallId),
+    /// The person makes a call of their own: row 14 for the leg to their own device, row 15 for what goes out. Row 15
+    /// may follow row 14 of the same call.
     OwnCall {
         /// Who.
         agent: AgentId,

@@ -179,6 +179,7 @@ impl Engine {
             Input::CallerGone(call) => self.caller_gone(now, call),
             Input::CallEnded(call) => self.call_ended(now, call),
             Input::TakeWaiting(agent, call) => self.take_waiting(now, agent, call),
+            Input::PickUp(agent, call) => self.pick_up(now, agent, call),
             Input::OwnCall { agent, call, row } => self.own_call(now, agent, call, row),
             Input::WrapUpDone(agent) => self.wrap_up_done(now, agent),
             Input::WrapUpExtend(agent) => self.wrap_up_extend(now, agent),

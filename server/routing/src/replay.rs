@@ -260,6 +260,7 @@ fn is_reaction(input: &Input) -> bool {
         | Input::WrapUpDone(_)
         | Input::WrapUpExtend(_)
         | Input::TakeWaiting(..)
+        | Input::PickUp(..)
         | Input::Timeout => true,
         Input::Obey { event, .. } => matches!(**event, Event::PolicySet { .. }),
         Input::DeviceReady(..)

@@ -64,6 +64,7 @@ impl Engine {
             row: question.row,
             caller: question.caller.clone().map(Pii),
             priority: 0,
+            after: 0,
         };
         // A call from outside passes the door first: the account, the block list, the lines.
         let from_outside = matches!(question.row, Row::Queue | Row::FlowExtension | Row::DirectExtension);

@@ -61,13 +61,14 @@ impl Engine {
     }
 
     pub(super) fn call_arrived(&mut self, now: Millis, arrival: Arrival) -> Result<(), EngineError> {
-        let Arrival { call, target, row, caller, priority } = arrival;
+        let Arrival { call, target, row, caller, priority, after } = arrival;
         if self.state.lines.contains_key(&call) {
             return Err(EngineError::UnknownCall);
         }
         let contact = caller.as_ref().and_then(|caller| self.rules.contact(&caller.0)).map_or(0, |it| it.priority);
         let mut line = Line::new(call, target, row, now);
         line.caller = caller;
+        line.step = after;
         line.priority = priority.max(contact).min(9);
         match target {
             Target::Department(id) => {

@@ -122,7 +122,7 @@ impl Engine {
         };
         let (department, own) = (line.department(), matches!(line.row, Row::OwnCallLeg | Row::Outbound));
         self.drop_line(call);
-        if own {
+        if own && self.state.legs.get(&call) == Some(&super::Leg::Outbound) {
             self.state.legs.remove(&call);
         }
         if let Some(department) = department {
@@ -148,14 +148,26 @@ impl Engine {
 
     /// The person takes a waiting call: row 13.
     pub(super) fn take_waiting(&mut self, now: Millis, id: AgentId, call: CallId) -> Result<(), EngineError> {
-        let agent = self.agent(id).ok_or(EngineError::UnknownAgent)?;
         // Only a department's line is there to be taken from; who was dialed by name is not passed over.
         let takeable = |line: &&Line| line.is_open() && line.department().is_some();
-        let line = self.state.lines.get(&call).filter(takeable).ok_or(EngineError::UnknownCall)?;
-        if !line.department().is_some_and(|department| agent.member_of.contains(&department)) {
+        self.state.lines.get(&call).filter(takeable).ok_or(EngineError::UnknownCall)?;
+        self.take(now, id, call, Row::TakeWaiting)
+    }
+
+    /// The person takes a call that rings at somebody else: row 12.
+    pub(super) fn pick_up(&mut self, now: Millis, id: AgentId, call: CallId) -> Result<(), EngineError> {
+        let rings = |line: &&Line| line.is_open() && line.offers().next().is_some();
+        self.state.lines.get(&call).filter(rings).ok_or(EngineError::UnknownCall)?;
+        self.take(now, id, call, Row::Pickup)
+    }
+
+    fn take(&mut self, now: Millis, id: AgentId, call: CallId, row: Row) -> Result<(), EngineError> {
+        let agent = self.agent(id).ok_or(EngineError::UnknownAgent)?;
+        let line = self.state.lines.get(&call).ok_or(EngineError::UnknownCall)?;
+        if line.department().is_some_and(|department| !agent.member_of.contains(&department)) {
             return Err(EngineError::NotMember);
         }
-        let judged = self.judge(agent, line.department(), Row::TakeWaiting, &agent.blocked_by());
+        let judged = self.judge(agent, line.department(), row, &agent.blocked_by());
         if !judged.rings() {
             return Err(EngineError::NotAllowed(judged.layer));
         }

@@ -146,7 +146,7 @@ impl Floor {
         self.calls += 1;
         let call = CallId::new(now, self.calls.to_be_bytes().repeat(2)[6..16].try_into().unwrap());
         let caller = caller.map(|number| Pii(number.to_owned()));
-        self.feed(now, Input::CallArrived(Arrival { call, target, row, caller, priority: 0 }));
+        self.feed(now, Input::CallArrived(Arrival { call, target, row, caller, priority: 0, after: 0 }));
         call
     }
 

@@ -22,7 +22,8 @@ fn support() -> Question {
 fn for_real(mut engine: Engine, now: Millis, question: &Question) -> Vec<Decision> {
     let call = CallId::new(now, [0x11; 10]);
     let caller = question.caller.clone().map(Pii);
-    let arrival = Arrival { call, target: question.target, row: question.row, caller: caller.clone(), priority: 0 };
+    let arrival =
+        Arrival { call, target: question.target, row: question.row, caller: caller.clone(), priority: 0, after: 0 };
     let (mut seen, mut at, mut over) = (Vec::new(), now, false);
     let mut inputs = vec![Input::CallOffered { call, caller }, Input::CallArrived(arrival)];
     for _ in 0..10_000 {
@@ -167,7 +168,8 @@ fn at_a_later_instant_todays_calls_are_over_and_nobody_was_idle_too_long() {
     floor.feed(NOW, Input::PanelOpened(ASHA));
     let call = CallId::new(NOW, [3; 10]);
     floor.feed(NOW, Input::CallOffered { call, caller: None });
-    let arrival = Arrival { call, target: Target::Department(SUPPORT), row: Row::Queue, caller: None, priority: 0 };
+    let arrival =
+        Arrival { call, target: Target::Department(SUPPORT), row: Row::Queue, caller: None, priority: 0, after: 0 };
     floor.feed(NOW, Input::CallArrived(arrival));
     let (offer, _) = floor.ringing(call).unwrap();
     floor.feed(NOW, Input::OfferConfirmed(offer));
