@@ -11,7 +11,7 @@ mod replay;
 mod simulate;
 mod start;
 
-pub use handle::{AppHandle, Attached, Counts, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, SocketId};
+pub use handle::{AppHandle, Attached, Counts, DialWish, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, SocketId};
 pub use log::read_event;
 pub use people::PersonEdit;
 pub use policy::findings as policy_findings;

@@ -5,18 +5,27 @@
 //! a database or a task.
 
 mod command;
+mod device;
+mod dial;
 mod door;
 mod effect;
+mod floor;
 mod flow;
+mod guard;
+mod handover;
 mod inbound;
+mod leg;
 mod panel;
 mod person;
 mod queue;
 mod record;
+mod rescue;
 mod ring;
 mod route;
 mod snapshot;
 mod sound;
+mod talk;
+mod tape;
 mod test_call;
 mod voicemail;
 mod waiting;
@@ -41,7 +50,9 @@ pub use person::away_reason;
 pub use sound::Sounds;
 
 use crate::directory::Directory;
+use device::{DeskPhone, Device};
 use flow::FlowRun;
+use guard::WentOut;
 use queue::QueueNews;
 use record::Call;
 use ring::RingingOffer;
@@ -74,11 +85,25 @@ pub struct CallCenter {
     recordings: BTreeMap<RecordingId, CallId>,
     sockets: BTreeMap<SocketId, Socket>,
     test_callers: BTreeMap<DialogId, TestCaller>,
+    /// Desk phones that ever registered.
+    phones: Vec<DeskPhone>,
+    /// People whose mobile rings.
+    mobiles_ready: BTreeSet<AgentId>,
+    went_out: WentOut,
+    /// Calls that the engine knows by another id.
+    routes: BTreeMap<CallId, CallId>,
+    floor_changed: bool,
+    floor_told: Option<Millis>,
     next_lease: Option<Millis>,
     next_play: u64,
     next_dialog: u64,
+    /// The instant of the input in hand.
+    now: Millis,
     random: StdRng,
     draining: bool,
+    /// The next input breaks.
+    #[cfg(test)]
+    breaks: bool,
     totals: Totals,
     effects: VecDeque<Effect>,
 }
@@ -88,8 +113,8 @@ pub struct CallCenter {
 enum Owner {
     /// The caller's side of a call.
     Caller(CallId),
-    /// A browser's side of a call.
-    Desk(CallId, SocketId),
+    /// A device's side of a call.
+    Desk(CallId, Device),
     /// The calling side of a test call.
     TestCaller(DialogId),
 }
@@ -101,6 +126,10 @@ pub struct Totals {
     pub calls: u64,
     /// Offers since start.
     pub offers: u64,
+    /// Outgoing calls that a cap of the guard has held back.
+    pub caps_reached: u64,
+    /// Calls that ended because the server failed in handling them.
+    pub panics: u64,
 }
 
 impl CallCenter {
@@ -131,21 +160,32 @@ impl CallCenter {
             recordings: BTreeMap::new(),
             sockets: BTreeMap::new(),
             test_callers: BTreeMap::new(),
+            phones: Vec::new(),
+            mobiles_ready: BTreeSet::new(),
+            went_out: WentOut::default(),
+            routes: BTreeMap::new(),
+            floor_changed: false,
+            floor_told: None,
             next_lease: None,
             next_play: 0,
             next_dialog: 0,
+            now,
             random,
             draining: false,
+            #[cfg(test)]
+            breaks: false,
             totals: Totals::default(),
             effects: VecDeque::new(),
         };
         center.all_queues_changed();
         center.carry_on(now);
+        center.devices_changed(now);
         center
     }
 
-    /// Feeds one input. Afterwards [`Self::poll_effect`] is drained before the next one.
-    pub fn handle_input(&mut self, now: Millis, input: Input) {
+    fn handle(&mut self, now: Millis, input: Input) {
+        #[cfg(test)]
+        assert!(!std::mem::take(&mut self.breaks), "a test breaks the handling of this input");
         match input {
             Input::Sip(event) => self.sip_event(now, event),
             Input::Media(event) => self.media_event(now, event),
@@ -153,6 +193,7 @@ impl CallCenter {
             Input::Directory(directory) => {
                 self.directory = directory;
                 self.all_queues_changed();
+                self.devices_changed(now);
             }
             Input::Active(agent) => self.route(now, Routing::Active(agent)),
             Input::CallbackDone { call, reply } => {
@@ -164,12 +205,17 @@ impl CallCenter {
             }
             Input::SocketClosed(socket) => self.socket_closed(now, socket),
             Input::Client { socket, message, reply } => self.client_message(now, socket, *message, reply),
+            Input::Dial { agent, to, department, device, reply } => {
+                let result = self.dial_for(now, agent, &to, department, device.as_deref());
+                self.push(Effect::Reply { to: reply, result });
+            }
             Input::TestCall { to, reply } => self.place_test_call(now, to, reply),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now),
             Input::Timeout => self.timeout(now),
         }
         self.tell_queues(now);
+        self.tell_floor(now);
     }
 
     /// What is on disk holds; a new policy is shown to those who may see it.
@@ -276,10 +322,11 @@ impl CallCenter {
     }
 
     fn next_deadline(&self) -> Option<Millis> {
-        let calls = self.calls.values().filter_map(|call| call.deadline);
+        let calls = self.calls.values().flat_map(|call| [call.deadline, call.ends_at]).flatten();
+        let more = [self.next_floor_news(), self.next_device_due()].into_iter().flatten();
         let tests = self.test_callers.values().filter_map(|caller| caller.deadline);
         let engine = self.engine.next_deadline();
-        calls.chain(tests).chain(engine).chain(self.next_lease).chain(self.next_queue_news()).min()
+        calls.chain(more).chain(tests).chain(engine).chain(self.next_lease).chain(self.next_queue_news()).min()
     }
 
     fn timeout(&mut self, now: Millis) {
@@ -301,6 +348,12 @@ impl CallCenter {
             }
             self.call_timeout(now, call);
         }
+        let long = |call: &Call| call.ends_at.is_some_and(|at| at <= now);
+        let too_long: Vec<_> = self.calls.iter().filter(|(_, call)| long(call)).map(|(id, _)| *id).collect();
+        for call in too_long {
+            self.hang_up(now, call, EndedBy::System, 480);
+        }
+        self.devices_due(now);
         self.test_timeouts(now);
     }
 }

@@ -95,6 +95,20 @@ impl Metrics {
             "Offers to agents since the start.",
             counts.offers_total,
         );
+        write_metric(
+            &mut out,
+            "cordboard_call_panics_total",
+            "counter",
+            "Calls ended by a fault of the server.",
+            counts.call_panics,
+        );
+        write_metric(
+            &mut out,
+            "cordboard_outgoing_caps_reached_total",
+            "counter",
+            "Outgoing calls held back by a cap of the account.",
+            counts.caps_reached,
+        );
         self.write_counters(&mut out);
         out
     }

@@ -9,6 +9,7 @@ mod changes;
 mod perform;
 mod questions;
 mod trace;
+mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use cordboard_shared::{Millis, Problem, ProblemCode};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::handle::{Attached, Counts, LiveEvent, PresenceEvent, Reply, Request};
+use super::handle::{Attached, Counts, DialWish, LiveEvent, PresenceEvent, Reply, Request};
 use super::journal::{Entry, Fed, Written};
 use crate::call::{CallCenter, Effect, Input, ReplyTo, SocketId};
 use crate::directory::Directory;
@@ -76,7 +77,7 @@ pub(super) struct Account {
 pub(super) enum Waiting {
     /// A socket's request.
     Client(Reply<Result<Value, Problem>>),
-    /// Somebody who placed a test call.
+    /// Somebody who placed a call, a test call or a person's.
     TestCall(Reply<Result<CallId, Problem>>),
     /// Somebody who wants nothing but to know that it is done.
     Done(Reply<Result<(), Problem>>),
@@ -116,6 +117,7 @@ pub(super) struct Sources {
 impl Account {
     /// Runs until it is told to stop, or a side it cannot do without is gone.
     pub(super) async fn run(mut self, mut from: Sources) {
+        self.tell_trunks();
         // Deadlines of the lasting state: ends of pauses, slots, kept places.
         self.feed(Input::Timeout);
         let mut requests = Vec::with_capacity(REQUESTS_AT_ONCE);
@@ -236,6 +238,11 @@ impl Account {
                 let to = self.await_reply(Waiting::Client(reply));
                 self.feed(Input::Client { socket, message, reply: to });
             }
+            Request::Dial { agent, wish, reply } => {
+                let reply = self.await_reply(Waiting::TestCall(reply));
+                let DialWish { to, department, device } = wish;
+                self.feed(Input::Dial { agent, to, department, device, reply });
+            }
             Request::TestCall { to, reply } => {
                 let reply = self.await_reply(Waiting::TestCall(reply));
                 self.feed(Input::TestCall { to, reply });
@@ -298,6 +305,8 @@ impl Account {
             stuck_agents: self.stuck,
             calls_total: totals.calls,
             offers_total: totals.offers,
+            call_panics: totals.panics,
+            caps_reached: totals.caps_reached,
             sockets: self.sockets.len(),
         };
         self.counts.send_if_modified(|old| std::mem::replace(old, counts) != counts);

@@ -87,6 +87,17 @@ pub struct PresenceEvent {
     pub presence: Arc<Presence>,
 }
 
+/// Whom a person wants to call, and how.
+#[derive(Clone, Debug, Default)]
+pub struct DialWish {
+    /// A number, or an extension.
+    pub to: String,
+    /// The department whose number is shown.
+    pub department: Option<DepartmentId>,
+    /// The own device that is called first; none is a desk phone that is there, else the tab that rings.
+    pub device: Option<String>,
+}
+
 /// Counts for `/metrics`, as of the last change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -100,6 +111,10 @@ pub struct Counts {
     pub calls_total: u64,
     /// Offers since start.
     pub offers_total: u64,
+    /// Calls ended by a fault of ours, since start.
+    pub call_panics: u64,
+    /// Outgoing calls held back by a cap, since start.
+    pub caps_reached: u64,
     /// Live sockets.
     pub sockets: usize,
 }
@@ -141,6 +156,7 @@ pub(super) enum Request {
     EndSession { session: SessionId },
     Client { socket: SocketId, message: Box<ClientMessage>, reply: Reply<Result<Value, Problem>> },
     Settle { reply: Reply<()> },
+    Dial { agent: AgentId, wish: DialWish, reply: Reply<Result<CallId, Problem>> },
     TestCall { to: E164, reply: Reply<Result<CallId, Problem>> },
     Drain,
 }
@@ -269,6 +285,11 @@ impl AppHandle {
     /// A message of a socket after its hello; the value is the `data` of the `ok`.
     pub async fn client_message(&self, socket: SocketId, message: ClientMessage) -> Result<Value, Problem> {
         self.ask(|reply| Request::Client { socket, message: Box::new(message), reply }).await?
+    }
+
+    /// Click-to-call: the person's own device first, then the other side.
+    pub async fn dial(&self, agent: AgentId, wish: DialWish) -> Result<CallId, Problem> {
+        self.ask(|reply| Request::Dial { agent, wish, reply }).await?
     }
 
     /// Calls one of the account's own numbers through the own SIP stack over loopback, and plays a greeting.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cordboard_routing::Event;
 use cordboard_shared::FeedPosition;
 use cordboard_shared::event::{ClientMessage, Hello};
-use cordboard_shared::id::{AgentId, CallId, LegId, RecordingId, SessionId};
+use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId, RecordingId, SessionId};
 use cordboard_shared::phone::E164;
 
 use crate::directory::Directory;
@@ -105,6 +105,19 @@ pub enum Input {
         /// What.
         message: Box<ClientMessage>,
         /// Answered once.
+        reply: ReplyTo,
+    },
+    /// Click-to-call from outside the live socket: the person's own device comes first.
+    Dial {
+        /// Who calls.
+        agent: AgentId,
+        /// A number, or an extension.
+        to: String,
+        /// The department whose number is shown.
+        department: Option<DepartmentId>,
+        /// The own device; none is a desk phone that is there, else the tab that rings.
+        device: Option<String>,
+        /// Answered once, with `{"uid"}`.
         reply: ReplyTo,
     },
     /// Somebody wants a test call.

@@ -7,7 +7,7 @@ use cordboard_shared::decision::Reason;
 use cordboard_shared::id::CallId;
 use cordboard_shared::phone::E164;
 
-use super::inbound::negotiate;
+use super::leg::negotiate;
 use super::{CallCenter, Effect};
 
 impl CallCenter {
@@ -26,7 +26,12 @@ impl CallCenter {
     pub(super) fn admitted(&mut self, now: Millis, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         let known = self.destination_of(id).is_some();
-        let no_codec = call.caller.offer.as_ref().is_some_and(|offer| negotiate(offer, self.sip).is_none());
+        let no_codec = call
+            .caller
+            .sip
+            .as_ref()
+            .and_then(|sip| sip.offer.as_ref())
+            .is_some_and(|it| negotiate(it, self.sip).is_none());
         let full = self.active_calls() > call.most_calls;
         let leg = call.caller.leg;
         if !known {

@@ -1,7 +1,7 @@
 //! Call flows: menus, messages and where keys lead.
 
 use cordboard_media::{Command as Media, Source};
-use cordboard_routing::{Arrival, Input as Routing, Row, Target};
+use cordboard_routing::{Row, Target};
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallState, EndedBy, FlowRef};
 use cordboard_shared::flow::{Flow, Node};
@@ -144,8 +144,10 @@ impl CallCenter {
             Phase::Routing => self.music(id),
             Phase::Voicemail(VoicemailStep::Recording(_))
             | Phase::Opening
+            | Phase::Dialing
             | Phase::Connecting
             | Phase::Connected
+            | Phase::Parked
             | Phase::Over => {}
         }
     }
@@ -213,8 +215,10 @@ impl CallCenter {
             Some(Phase::Routing) => return self.waiting_digit(now, id, digit),
             Some(
                 Phase::Opening
+                | Phase::Dialing
                 | Phase::Connecting
                 | Phase::Connected
+                | Phase::Parked
                 | Phase::Voicemail(_)
                 | Phase::Farewell
                 | Phase::Over,
@@ -265,25 +269,5 @@ impl CallCenter {
             return self.hang_up(now, id, EndedBy::System, 404);
         };
         self.hand_to_engine(now, id, Target::Agent(agent), row);
-    }
-
-    fn hand_to_engine(&mut self, now: Millis, id: CallId, target: Target, row: Row) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.phase = Phase::Routing;
-            call.view.state = CallState::Waiting;
-            call.deadline = None;
-            call.play = None;
-            call.in_line = false;
-            call.queued_at = Some(now);
-        }
-        let caller = self.caller_of(id);
-        let arrival = Arrival { call: id, target, row, caller, priority: 0 };
-        if self.try_route(now, Routing::CallArrived(arrival)).is_err() {
-            // The engine never had it, so there is nothing to take back from it.
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.phase = Phase::Flow;
-            }
-            self.hang_up(now, id, EndedBy::System, 480);
-        }
     }
 }

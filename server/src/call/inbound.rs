@@ -1,23 +1,23 @@
 //! From the INVITE to the number's destination, and the SIP side of a running call.
 
-use cordboard_media::{Codec, Command as Media, Event as MediaEvent, Flow, RtpParams};
+use cordboard_media::{Command as Media, Event as MediaEvent};
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, Direction, EndedBy, Party};
 use cordboard_shared::department::{Destination, Trunk};
-use cordboard_shared::id::{CallId, LegId};
+use cordboard_shared::id::{AgentId, CallId, LegId};
 use cordboard_shared::phone::E164;
 use cordboard_sip::endpoint::{EndCause, IncomingCall};
-use cordboard_sip::sdp::{self, AudioCodec, Direction as SdpDirection, NegotiatedAudio, SessionDescription};
+use cordboard_sip::sdp::SessionDescription;
 use cordboard_sip::{Command as Sip, Event as SipEvent};
 
 use super::command::FromMedia;
-use super::record::{Call, CallerLeg, Phase};
+use super::device::Device;
+use super::dial::Wish;
+use super::leg::{SipLeg, negotiate};
+use super::record::{Call, CallerLeg, DeskLeg, Phase};
 use super::test_call::TEST_HEADER;
 use super::{CallCenter, Effect, Owner};
 use crate::directory::network_contains;
-
-/// Codecs in the order we like them, when theirs leaves us a choice.
-const CODECS: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
 
 /// What stands in the place of a number that was withheld.
 pub(super) const WITHHELD: &str = "anonymous";
@@ -30,30 +30,61 @@ impl CallCenter {
             SipEvent::Confirmed { dialog, sdp } => self.confirmed(now, dialog, sdp.as_deref()),
             SipEvent::Reinvite { dialog, sdp } => self.reinvite(dialog, sdp.as_deref()),
             SipEvent::Info { dialog, content_type, body } => {
-                if let (Some(Owner::Caller(call)), Some(digit)) =
-                    (self.dialogs.get(&dialog).copied(), info_digit(&content_type, &body))
-                {
-                    self.caller_digit(now, call, digit);
+                if let Some(digit) = info_digit(&content_type, &body) {
+                    match self.dialogs.get(&dialog).copied() {
+                        Some(Owner::Caller(call)) => self.caller_digit(now, call, digit),
+                        Some(Owner::Desk(call, device)) => self.desk_digit(now, call, device, digit),
+                        Some(Owner::TestCaller(_)) | None => {}
+                    }
                 }
             }
-            // No user of ours has a desk phone yet.
-            SipEvent::Registered { .. } | SipEvent::Unregistered { .. } => {}
-            // We send no offers inside a dialog yet, place no call by a trunk, and early media of a test call is not
-            // played.
-            SipEvent::Progress { .. }
-            | SipEvent::OfferAnswered { .. }
-            | SipEvent::OfferRefused { .. }
-            | SipEvent::ReferProgress { .. }
-            | SipEvent::TrunkState { .. } => {}
-            // Nobody outside transfers a call here: where it would lead is not theirs to say.
-            SipEvent::Refer(transfer) => self.sip(Sip::RejectRefer { dialog: transfer.dialog, status: 403 }),
-            SipEvent::Redirected { dialog, status, .. } => self.test_failed(dialog, status),
-            SipEvent::Answered { dialog, sdp } => self.test_answered(now, dialog, sdp.as_deref()),
-            SipEvent::Failed { dialog, status, .. } => self.test_failed(dialog, status),
-            SipEvent::Ended { dialog, cause } => {
-                if self.test_callers.contains_key(&dialog) {
-                    self.test_over(dialog);
-                } else {
+            SipEvent::OfferAnswered { dialog, sdp } => self.offer_answered(dialog, sdp.as_deref()),
+            // The session stays as it was: a phone that cannot be told of a hold hears the music all the same.
+            SipEvent::OfferRefused { .. } | SipEvent::ReferProgress { .. } | SipEvent::TrunkState { .. } => {}
+            SipEvent::Registered { username, contacts } => self.registered(now, &username, contacts),
+            SipEvent::Unregistered { username } => self.registered(now, &username, 0),
+            SipEvent::Refer(asked) => self.refer(now, &asked),
+            SipEvent::Progress { dialog, sdp, .. } => match self.dialogs.get(&dialog).copied() {
+                Some(Owner::Caller(id)) => self.far_progress(id, sdp.as_deref()),
+                Some(Owner::Desk(id, device)) => self.device_rings(now, id, device),
+                // Early media of a test call is not played.
+                Some(Owner::TestCaller(_)) | None => {}
+            },
+            SipEvent::Redirected { dialog, status, contacts } => match self.dialogs.get(&dialog).copied() {
+                Some(Owner::Caller(id)) => self.far_redirected(now, id, status, &contacts),
+                Some(owner @ Owner::Desk(id, device)) => {
+                    self.leg_gone(owner);
+                    self.desk_failed(now, id, device, 480);
+                }
+                Some(Owner::TestCaller(dialog)) => self.test_failed(dialog, status),
+                None => {}
+            },
+            SipEvent::Answered { dialog, sdp } => match self.dialogs.get(&dialog).copied() {
+                Some(Owner::Caller(id)) => self.caller_answered(now, id, sdp.as_deref()),
+                Some(Owner::Desk(id, device)) => self.device_answered(now, id, device, sdp.as_deref()),
+                Some(Owner::TestCaller(dialog)) => self.test_answered(now, dialog, sdp.as_deref()),
+                // Withdrawn meanwhile: the endpoint hangs up what crossed.
+                None => self.sip(Sip::HangUp { dialog }),
+            },
+            SipEvent::Failed { dialog, status, cause } => match self.dialogs.get(&dialog).copied() {
+                Some(owner @ Owner::Caller(id)) => {
+                    self.leg_gone(owner);
+                    if self.calls.get(&id).is_some_and(|call| call.calling_person().is_some()) {
+                        self.own_device_failed(now, id);
+                    } else {
+                        self.far_failed(now, id, status, cause);
+                    }
+                }
+                Some(owner @ Owner::Desk(id, device)) => {
+                    self.leg_gone(owner);
+                    self.desk_failed(now, id, device, status);
+                }
+                Some(Owner::TestCaller(dialog)) => self.test_failed(dialog, status),
+                None => {}
+            },
+            SipEvent::Ended { dialog, cause } => match self.dialogs.get(&dialog).copied() {
+                Some(Owner::TestCaller(dialog)) => self.test_over(dialog),
+                Some(Owner::Caller(_)) => {
                     let by = match cause {
                         EndCause::RemoteBye => EndedBy::Caller,
                         EndCause::LocalBye => EndedBy::System,
@@ -61,27 +92,89 @@ impl CallCenter {
                     };
                     self.caller_left(now, dialog, by);
                 }
-            }
+                Some(owner @ Owner::Desk(id, device)) => {
+                    self.leg_gone(owner);
+                    self.desk_left(now, id, device);
+                }
+                None => {}
+            },
+        }
+    }
+
+    /// Nothing more comes from this dialog, and nothing is to be sent in it.
+    fn leg_gone(&mut self, owner: Owner) {
+        if let Some((sip, _)) = self.sip_leg(owner) {
+            sip.gone = true;
+        }
+    }
+
+    /// The INVITE of ours to the far leg was answered: by whom a person calls, or by the person's own phone.
+    fn caller_answered(&mut self, now: Millis, id: CallId, sdp: Option<&[u8]>) {
+        if self.calls.get(&id).is_none_or(|call| call.calling_person().is_none()) {
+            return self.far_answered(now, id, sdp);
+        }
+        let Some((sip, leg)) = self.sip_leg(Owner::Caller(id)) else { return };
+        sip.accepted = true;
+        let params = sdp.and_then(|sdp| sip.take_answer(sdp));
+        let Some(params) = params else { return self.own_device_failed(now, id) };
+        self.media(Media::UpdateRtp { leg, params });
+        if let Some(own) = self.calls.get_mut(&id).and_then(|call| call.caller.person.as_mut()) {
+            own.up = true;
+        }
+        self.own_device_up(now, id);
+    }
+
+    /// The phone on our side hung up.
+    fn desk_left(&mut self, now: Millis, id: CallId, device: Device) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if call.desk != Some(device) {
+            return self.desk_failed(now, id, device, 603);
+        }
+        match call.view.agent {
+            Some(agent) if device != Device::Outside => drop(self.hang_up_by(now, agent, id)),
+            Some(_) | None => self.hang_up(now, id, EndedBy::Agent, 480),
         }
     }
 
     /// The caller gave up before our 200 left: whatever was decided meanwhile, nobody has talked.
     fn cancelled(&mut self, now: Millis, dialog: cordboard_sip::DialogId) {
-        let Some(Owner::Caller(id)) = self.dialogs.get(&dialog).copied() else { return };
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.caller.accepted = false;
-            call.view.answered_at = None;
-            call.view.result = None;
+        match self.dialogs.get(&dialog).copied() {
+            Some(owner @ Owner::Caller(id)) => {
+                if let Some((sip, _)) = self.sip_leg(owner) {
+                    sip.accepted = false;
+                }
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.view.answered_at = None;
+                    call.view.result = None;
+                }
+                self.caller_left(now, dialog, EndedBy::Caller);
+            }
+            // The own desk phone has dialed, and given up.
+            Some(owner @ Owner::Desk(id, device)) => {
+                self.leg_gone(owner);
+                self.desk_left(now, id, device);
+            }
+            Some(Owner::TestCaller(_)) | None => {}
         }
-        self.caller_left(now, dialog, EndedBy::Caller);
     }
 
     fn caller_left(&mut self, now: Millis, dialog: cordboard_sip::DialogId, by: EndedBy) {
         let Some(Owner::Caller(id)) = self.dialogs.get(&dialog).copied() else { return };
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.caller.gone = true;
-            if !call.caller.accepted {
-                call.view.sip_status = Some(487);
+        if let Some((sip, _)) = self.sip_leg(Owner::Caller(id)) {
+            sip.gone = true;
+            let unanswered = !sip.accepted;
+            if unanswered {
+                self.set_status(id, 487);
+            }
+        }
+        if let Some(agent) = self.calls.get(&id).and_then(super::record::Call::calling_person)
+            && by == EndedBy::Caller
+        {
+            // A colleague's own phone hangs up: in a consultation that hands the call over.
+            let for_call = self.calls.get(&id).and_then(|call| call.view.made_for);
+            let answered = for_call.and_then(|id| self.calls.get(&id)).and_then(|call| call.transfer.as_ref());
+            if let (Some(for_call), true) = (for_call, answered.is_some_and(|it| it.answered)) {
+                return drop(self.hang_up_by(now, agent, for_call));
             }
         }
         self.finish(now, id, by);
@@ -92,6 +185,9 @@ impl CallCenter {
         if incoming.replaces.is_some() {
             // A call is taken over by its own people only, and they do it here.
             return self.sip(reject(403));
+        }
+        if let cordboard_sip::Origin::Phone(username) = &incoming.origin {
+            return self.phone_calls(now, incoming, username);
         }
         let Some(trunk) = self.trunk_of(incoming).cloned() else {
             // A stranger costs one response and no row of the log.
@@ -107,40 +203,9 @@ impl CallCenter {
             Some(Ok(offer)) => Some(offer),
             Some(Err(_)) => return self.sip(reject(400)),
         };
-        let call = Call {
-            view: new_view(id, incoming, number.as_ref(), now),
-            rev: 0,
-            phase: Phase::Opening,
-            caller: CallerLeg {
-                dialog: incoming.dialog,
-                leg,
-                offer,
-                audio: None,
-                local: None,
-                accepted: false,
-                ringing: false,
-                gone: false,
-                sdp_version: 0,
-            },
-            desks: std::collections::BTreeMap::new(),
-            offers: std::collections::BTreeMap::new(),
-            lost: std::collections::BTreeMap::new(),
-            desk: None,
-            won: None,
-            answered_by: None,
-            joined_at: None,
-            talked_ms: 0,
-            muted: false,
-            deadline: None,
-            flow: None,
-            knocked: false,
-            most_calls: usize::try_from(trunk.max_calls).unwrap_or(usize::MAX),
-            in_line: false,
-            queued_at: None,
-            mailbox: None,
-            play: None,
-            open_recordings: 0,
-        };
+        let caller = CallerLeg { leg, sip: Some(SipLeg::incoming(incoming.dialog, leg, offer)), person: None };
+        let mut call = Call::new(new_view(id, incoming, number.as_ref(), now), caller, Phase::Opening);
+        call.most_calls = usize::try_from(trunk.max_calls).unwrap_or(usize::MAX);
         self.totals.calls += 1;
         if let Some(secret) = incoming.headers.text_of(TEST_HEADER) {
             self.test_arrived(&secret, id);
@@ -149,6 +214,60 @@ impl CallCenter {
         self.dialogs.insert(incoming.dialog, Owner::Caller(id));
         self.legs.insert(leg, Owner::Caller(id));
         self.knock(now, id);
+    }
+
+    /// A desk phone of ours calls: an extension, a place of the park, or a number.
+    fn phone_calls(&mut self, now: Millis, incoming: &IncomingCall, username: &str) {
+        let dialog = incoming.dialog;
+        let reject = |status| Sip::Reject { dialog, status, retry_after: None, reason: None };
+        let Some((device, agent)) = self.phone_by_user(username) else { return self.sip(reject(403)) };
+        let offer = match incoming.sdp.as_deref().map(SessionDescription::parse) {
+            None => None,
+            Some(Ok(offer)) if negotiate(&offer, self.sip).is_some() => Some(offer),
+            Some(Ok(_)) => return self.sip(reject(488)),
+            Some(Err(_)) => return self.sip(reject(400)),
+        };
+        let user = incoming.request_uri.user().unwrap_or_default();
+        let leg = LegId::new(now, self.random_bytes());
+        let sip = SipLeg::incoming(dialog, leg, offer);
+        if let Some(id) = self.parked_at(&user) {
+            return self.take_by_phone(now, id, device, agent, (leg, sip));
+        }
+        // Somebody in a call who dials asks before a transfer.
+        let talks =
+            |call: &Call| call.view.agent == Some(agent) && call.phase == Phase::Connected && call.transfer.is_none();
+        let made_for = self.calls.iter().find(|(_, call)| talks(call)).map(|(id, _)| *id);
+        let placed = self.called(&user).and_then(|to| {
+            let wish = Wish { to, department: None, device, callback: None, made_for, dialed: Some(sip) };
+            self.place_call(now, agent, wish)
+        });
+        match (placed, made_for) {
+            (Ok(consult), Some(id)) => self.begin_consult(now, agent, id, consult, user.clone()),
+            (Ok(_), None) => {}
+            (Err(problem), _) => {
+                self.push(Effect::Note { call: None, text: format!("a desk phone's call: {}", problem.detail) });
+                self.sip(reject(match problem.code() {
+                    Some(cordboard_shared::ProblemCode::InvalidField) => 404,
+                    Some(cordboard_shared::ProblemCode::Draining) => 503,
+                    _ => 403,
+                }));
+            }
+        }
+    }
+
+    /// A desk phone has dialed a place of the park.
+    fn take_by_phone(&mut self, now: Millis, id: CallId, device: Device, agent: AgentId, (leg, sip): (LegId, SipLeg)) {
+        let dialog = sip.dialog;
+        if self.take(now, device, agent, id).is_err() {
+            return self.sip(Sip::Reject { dialog, status: 403, retry_after: None, reason: None });
+        }
+        let desk = DeskLeg { leg, up: false, agent, reply: None, sip: Some(sip), number: None, asked_until: None };
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.desks.insert(device, desk);
+        }
+        self.legs.insert(leg, Owner::Desk(id, device));
+        self.dialogs.insert(dialog, Owner::Desk(id, device));
+        self.push(Effect::OpenRtp(leg));
     }
 
     fn trunk_of(&self, incoming: &IncomingCall) -> Option<&Trunk> {
@@ -164,8 +283,9 @@ impl CallCenter {
             FromMedia::RtpOpened { leg, local } => match self.legs.get(&leg).copied() {
                 Some(Owner::Caller(id)) => self.caller_opened(now, id, local),
                 Some(Owner::TestCaller(dialog)) => self.test_opened(dialog, local),
+                Some(Owner::Desk(id, device)) => self.desk_opened(now, id, device, local),
                 // The call ended while its sockets were being opened.
-                Some(Owner::Desk(..)) | None => self.media(Media::Remove { leg }),
+                None => self.media(Media::Remove { leg }),
             },
             FromMedia::RtpFailed { leg, error } => match self.legs.get(&leg).copied() {
                 Some(Owner::Caller(id)) => {
@@ -173,7 +293,8 @@ impl CallCenter {
                     self.refuse(now, id, CallResult::Lost, Some(CallCause::NoLineFree), 503);
                 }
                 Some(Owner::TestCaller(dialog)) => self.test_failed(dialog, 503),
-                Some(Owner::Desk(..)) | None => {}
+                Some(Owner::Desk(id, device)) => self.desk_failed(now, id, device, 503),
+                None => {}
             },
             FromMedia::Event(event) => self.audio_event(now, event),
             FromMedia::Recorded { recording, path, ms, bytes, sha256 } => {
@@ -189,36 +310,48 @@ impl CallCenter {
             MediaEvent::PeerFailed { leg, error } => self.peer_answered(leg, Err(error)),
             MediaEvent::PeerConnected { leg } => self.peer_up(now, leg),
             MediaEvent::PeerLost { leg } => self.peer_lost(now, leg),
-            MediaEvent::Digit { leg, digit } => {
-                if let Some(Owner::Caller(call)) = self.legs.get(&leg).copied() {
-                    self.caller_digit(now, call, digit);
-                }
-            }
+            MediaEvent::Digit { leg, digit } => match self.legs.get(&leg).copied() {
+                Some(Owner::Caller(call)) => self.caller_digit(now, call, digit),
+                Some(Owner::Desk(call, device)) => self.desk_digit(now, call, device, digit),
+                Some(Owner::TestCaller(_)) | None => {}
+            },
             MediaEvent::PlayFinished { leg, play } => {
-                if let Some(Owner::Caller(id)) = self.legs.get(&leg).copied()
-                    && self.calls.get(&id).is_some_and(|call| call.play == Some(play))
-                {
-                    self.play_finished(now, id);
+                if let Some(Owner::Caller(id)) = self.legs.get(&leg).copied() {
+                    if self.calls.get(&id).is_some_and(|call| call.play == Some(play)) {
+                        self.play_finished(now, id);
+                    } else {
+                        self.tape_announced(id, play);
+                    }
                 }
             }
+            MediaEvent::MediaLost { leg } => self.silence(now, leg),
+            MediaEvent::MediaBack { leg } => self.sound_back(now, leg),
+            MediaEvent::Audio { leg, verdict } => self.verdict(leg, verdict),
             MediaEvent::RecordFinished { recording, why, .. } => self.record_finished(now, recording, why),
             MediaEvent::RecordedFrames { .. }
             | MediaEvent::RecordPaused { .. }
             | MediaEvent::RecordResumed { .. }
-            | MediaEvent::MediaLost { .. }
-            | MediaEvent::MediaBack { .. }
-            | MediaEvent::Audio { .. }
             | MediaEvent::FirstAudio { .. }
             | MediaEvent::Stats { .. } => {}
         }
     }
 
     fn caller_opened(&mut self, now: Millis, id: CallId, local: std::net::SocketAddr) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.caller.local = Some(local);
-        call.caller.audio = call.caller.offer.as_ref().and_then(|offer| negotiate(offer, local));
-        let (leg, params) = (call.caller.leg, call.caller.audio.as_ref().map(rtp_params));
-        self.media(Media::AddRtp { leg, params });
+        let Some(call) = self.calls.get(&id) else { return };
+        if call.phase == Phase::Dialing {
+            return match (call.calling_person(), call.caller.sip.as_ref().is_some_and(|sip| sip.outgoing)) {
+                (None, _) => self.far_opened(now, id, local),
+                (Some(_), true) => self.own_phone_rung(id, local),
+                (Some(_), false) => {
+                    self.phone_opened(Owner::Caller(id), local);
+                    if let Some(own) = self.calls.get_mut(&id).and_then(|call| call.caller.person.as_mut()) {
+                        own.up = true;
+                    }
+                    self.own_device_up(now, id);
+                }
+            };
+        }
+        self.phone_opened(Owner::Caller(id), local);
         match self.destination_of(id) {
             Some(destination) => self.lead_to(now, id, &destination),
             None => self.refuse_number(now, id),
@@ -234,79 +367,12 @@ impl CallCenter {
             }
         }
     }
-
-    /// Sends 200, once: somebody answered, or something is about to be heard.
-    pub(super) fn accept(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        if call.caller.accepted {
-            return;
-        }
-        let Some(local) = call.caller.local else { return };
-        let (session, version) = call.caller.next_description();
-        let sdp = match &call.caller.offer {
-            Some(offer) => match sdp::answer(offer, local, session, version, &CODECS) {
-                Ok((answer, _)) => answer,
-                Err(_) => return,
-            },
-            None => sdp::offer(local, session, version, &CODECS, SdpDirection::SendRecv),
-        };
-        call.caller.accepted = true;
-        call.view.sip_status = Some(200);
-        let dialog = call.caller.dialog;
-        self.sip(Sip::Accept { dialog, sdp: sdp.to_bytes() });
-    }
-
-    /// The ACK to a 200 that carried our offer brings their answer.
-    fn confirmed(&mut self, now: Millis, dialog: cordboard_sip::DialogId, answer: Option<&[u8]>) {
-        let Some(Owner::Caller(id)) = self.dialogs.get(&dialog).copied() else { return };
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(local) = call.caller.local else { return };
-        let ours = sdp::offer(local, 1, 1, &CODECS, SdpDirection::SendRecv);
-        let audio = answer
-            .and_then(|bytes| SessionDescription::parse(bytes).ok())
-            .and_then(|answer| sdp::accept_answer(&ours, &answer).ok());
-        if let Some(audio) = audio {
-            let (leg, params) = (call.caller.leg, rtp_params(&audio));
-            call.caller.audio = Some(audio);
-            self.media(Media::UpdateRtp { leg, params });
-        } else if call.caller.audio.is_none() {
-            // We made the offer and got nothing that could be spoken: RFC 3261 §13.2.2.4 leaves only BYE.
-            self.hang_up(now, id, EndedBy::System, 488);
-        }
-    }
-
-    /// The far side changes the session: another address, another codec, or hold.
-    fn reinvite(&mut self, dialog: cordboard_sip::DialogId, theirs: Option<&[u8]>) {
-        let owner = self.dialogs.get(&dialog).copied();
-        let Some(Owner::Caller(id)) = owner else {
-            return self.sip(Sip::RejectOffer { dialog, status: 488 });
-        };
-        let described =
-            self.calls.get_mut(&id).and_then(|call| Some((call.caller.local?, call.caller.next_description())));
-        let Some((local, (session, version))) = described else {
-            return self.sip(Sip::RejectOffer { dialog, status: 500 });
-        };
-        let Some(theirs) = theirs else {
-            let sdp = sdp::offer(local, session, version, &CODECS, SdpDirection::SendRecv).to_bytes();
-            return self.sip(Sip::AnswerOffer { dialog, sdp });
-        };
-        let negotiated = SessionDescription::parse(theirs)
-            .ok()
-            .and_then(|offer| sdp::answer(&offer, local, session, version, &CODECS).ok());
-        let Some((answer, audio)) = negotiated else {
-            return self.sip(Sip::RejectOffer { dialog, status: 488 });
-        };
-        if let Some(call) = self.calls.get_mut(&id) {
-            let (leg, params) = (call.caller.leg, rtp_params(&audio));
-            call.caller.audio = Some(audio);
-            self.media(Media::UpdateRtp { leg, params });
-        }
-        self.sip(Sip::AnswerOffer { dialog, sdp: answer.to_bytes() });
-    }
 }
 
 fn new_view(id: CallId, incoming: &IncomingCall, number: Option<&E164>, now: Millis) -> CallView {
-    let user = incoming.from.uri.user().unwrap_or_default();
+    // Who vouches for the caller is a trunk that is trusted with it; who wants to stay unnamed, does.
+    let named = incoming.asserted.as_ref().unwrap_or(&incoming.from);
+    let user = if incoming.privacy { String::new() } else { named.uri.user().unwrap_or_default() };
     // A number is shown in one form, whatever form the trunk sent; anything else is shown as it came.
     let caller = match E164::from_sip_user(&user) {
         Ok(number) => number.as_str().to_owned(),
@@ -314,18 +380,32 @@ fn new_view(id: CallId, incoming: &IncomingCall, number: Option<&E164>, now: Mil
         Err(_) => user,
     };
     let called = number.map_or_else(|| incoming.request_uri.user().unwrap_or_default(), ToString::to_string);
-    let name = incoming.from.display.clone().filter(|name| !name.trim().is_empty());
+    let name = named.display.clone().filter(|name| !incoming.privacy && !name.trim().is_empty());
+    let from = Party { number: caller.into(), name: name.map(Into::into) };
+    let to = Party { number: called.into(), name: None };
+    CallView { state: CallState::Flow, ..blank_view(id, Direction::Inbound, from, to, None, now) }
+}
+
+/// The record of a call that begins.
+pub(super) fn blank_view(
+    id: CallId,
+    direction: Direction,
+    from: Party,
+    to: Party,
+    agent: Option<AgentId>,
+    now: Millis,
+) -> CallView {
     CallView {
         uid: id,
-        direction: Direction::Inbound,
-        state: CallState::Flow,
+        direction,
+        state: CallState::Ringing,
         result: None,
         cause: None,
         ended_by: None,
-        from: Party { number: caller.into(), name: name.map(Into::into) },
-        to: Party { number: called.into(), name: None },
+        from,
+        to,
         department: None,
-        agent: None,
+        agent,
         flow: None,
         started_at: now,
         answered_at: None,
@@ -340,24 +420,6 @@ fn new_view(id: CallId, incoming: &IncomingCall, number: Option<&E164>, now: Mil
         made_for: None,
         version: "1.0".to_owned(),
     }
-}
-
-pub(super) fn negotiate(offer: &SessionDescription, local: std::net::SocketAddr) -> Option<NegotiatedAudio> {
-    sdp::answer(offer, local, 1, 1, &CODECS).ok().map(|(_, audio)| audio)
-}
-
-pub(super) fn rtp_params(audio: &NegotiatedAudio) -> RtpParams {
-    let codec = match audio.codec {
-        AudioCodec::Pcmu => Codec::Pcmu,
-        AudioCodec::Pcma => Codec::Pcma,
-    };
-    let flow = match (audio.remote_direction.receives(), audio.remote_direction.sends()) {
-        (true, true) => Flow::Both,
-        (true, false) => Flow::Send,
-        (false, true) => Flow::Receive,
-        (false, false) => Flow::Neither,
-    };
-    RtpParams { dtmf: audio.dtmf, flow, ..RtpParams::new(audio.remote, codec, audio.payload_type) }
 }
 
 /// The digit of an INFO body of `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`).

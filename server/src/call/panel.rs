@@ -1,22 +1,21 @@
 //! What panels ask for in calls.
 
-use cordboard_media::{Command as Media, Source};
+use cordboard_media::Command as Media;
 use cordboard_routing::{EngineError, Input as Routing};
-use cordboard_shared::call::{CallState, EndedBy, Note};
+use cordboard_shared::call::Note;
 use cordboard_shared::event::ClientMessage;
-use cordboard_shared::id::{AgentId, CallId, OfferId};
+use cordboard_shared::id::{AgentId, CallId, DepartmentId, OfferId};
 use cordboard_shared::{Millis, Problem, ProblemCode};
 use serde_json::{Value, json};
 
-use super::record::Phase;
+use super::device::Device;
+use super::dial::{Called, Wish};
 use super::{CallCenter, Effect, ReplyTo, SocketId};
 
 /// Longest note, in characters.
 const LONGEST_NOTE: usize = 2_000;
-/// Most keys sent at once.
-const MOST_DIGITS: usize = 32;
 /// For so long after an answer another tab's sound offer is taken for one that was on its way, in milliseconds.
-const SETTLING_MS: u64 = 2_000;
+pub(super) const SETTLING_MS: u64 = 2_000;
 /// Longest SDP of a browser, in bytes.
 const LONGEST_SDP: usize = 32_768;
 
@@ -39,7 +38,11 @@ impl CallCenter {
                 Err(problem) => Err(problem),
             },
             ClientMessage::RtcCandidate { call, candidate } => {
-                let leg = self.calls.get(&call).and_then(|call| call.desks.get(&socket)).map(|desk| desk.leg);
+                let tab = Device::Tab(socket);
+                let leg = self.calls.get(&call).and_then(|call| match &call.caller.person {
+                    Some(own) if own.agent == agent => Some(call.caller.leg),
+                    Some(_) | None => call.desks.get(&tab).map(|desk| desk.leg),
+                });
                 if let Some(leg) = leg {
                     self.media(Media::PeerCandidate { leg, candidate });
                 }
@@ -53,15 +56,12 @@ impl CallCenter {
                 self.person_active(now, socket);
                 self.decline(now, agent, offer)
             }
-            ClientMessage::Hold { call } => self.hold(agent, call),
-            ClientMessage::Resume { call } => self.resume(agent, call),
-            ClientMessage::Mute { call } => self.mute(agent, call, Microphone::Muted),
-            ClientMessage::Unmute { call } => self.mute(agent, call, Microphone::Open),
-            ClientMessage::HangUp { call } => self.own(agent, call).map(|()| {
-                self.hang_up(now, call, EndedBy::Agent, 480);
-                json!({})
-            }),
-            ClientMessage::Digits { call, digits } => self.digits(agent, call, digits),
+            ClientMessage::Hold { call } => self.hold(now, agent, call, true),
+            ClientMessage::Resume { call } => self.hold(now, agent, call, false),
+            ClientMessage::Mute { call } => self.mute(agent, call, true),
+            ClientMessage::Unmute { call } => self.mute(agent, call, false),
+            ClientMessage::HangUp { call } => self.hang_up_by(now, agent, call),
+            ClientMessage::Digits { call, digits } => self.digits(now, agent, call, &digits),
             ClientMessage::WrapUpDone {} => self.wrap_up(now, Routing::WrapUpDone(agent)),
             ClientMessage::WrapUpExtend {} => self.wrap_up(now, Routing::WrapUpExtend(agent)),
             ClientMessage::Activity {} => {
@@ -73,20 +73,64 @@ impl CallCenter {
                 self.callback_dealt_with(now, agent, call)
             }
             ClientMessage::Note { call, text } => self.note(now, agent, call, text),
-            ClientMessage::Dial { .. }
-            | ClientMessage::Transfer { .. }
-            | ClientMessage::TransferComplete { .. }
-            | ClientMessage::TransferCancel { .. }
-            | ClientMessage::Swap { .. }
-            | ClientMessage::Park { .. }
-            | ClientMessage::Take { .. }
-            | ClientMessage::Move { .. }
-            | ClientMessage::Record { .. }
-            | ClientMessage::Disposition { .. } => {
-                Err(Problem::new(ProblemCode::InvalidRequest, "This server cannot do that yet."))
+            ClientMessage::Dial { to, department, device, callback } => {
+                self.person_active(now, socket);
+                self.dial(now, socket, agent, &to, department, device.as_deref(), callback)
             }
+            ClientMessage::Transfer { call, to, mode } => self.transfer(now, socket, agent, call, &to, mode),
+            ClientMessage::TransferComplete { call } => self.transfer_complete(now, agent, call),
+            ClientMessage::TransferCancel { call } => self.transfer_cancel(now, agent, call),
+            ClientMessage::Swap { call } => self.swap(now, agent, call),
+            ClientMessage::Park { call } => self.park(now, agent, call),
+            ClientMessage::Take { call } => {
+                self.person_active(now, socket);
+                self.take(now, Device::Tab(socket), agent, call)
+            }
+            ClientMessage::Move { call, device } => self.move_to(now, socket, agent, call, device.as_deref()),
+            ClientMessage::Record { call, on } => self.tape_pause(now, agent, call, on),
+            ClientMessage::Disposition { call, disposition } => self.file_under(agent, call, disposition),
         };
         self.push(Effect::Reply { to: reply, result });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one command")]
+    fn dial(
+        &mut self,
+        now: Millis,
+        socket: SocketId,
+        agent: AgentId,
+        to: &str,
+        department: Option<DepartmentId>,
+        device: Option<&str>,
+        callback: Option<CallId>,
+    ) -> Result<Value, Problem> {
+        let to = self.called(to)?;
+        if let Called::Department(_) = to {
+            return Err(
+                Problem::new(ProblemCode::InvalidField, "A number or a colleague is called.").with("pointer", "/to")
+            );
+        }
+        let gone =
+            || Problem::new(ProblemCode::InvalidField, "There is no such device now.").with("pointer", "/device");
+        let device = self.device_named(agent, device, socket).ok_or_else(gone)?;
+        let wish = Wish { to, department, device, callback, made_for: None, dialed: None };
+        let call = self.place_call(now, agent, wish)?;
+        Ok(json!({ "call": call }))
+    }
+
+    /// Files the call under one of the account's words.
+    fn file_under(&mut self, agent: AgentId, id: CallId, word: Option<String>) -> Result<Value, Problem> {
+        self.own(agent, id)?;
+        let known = |word: &String| self.directory.telephony.dispositions.contains(word);
+        if word.as_ref().is_some_and(|word| !known(word)) {
+            let detail = "A call is filed under one of the account's words.";
+            return Err(Problem::new(ProblemCode::InvalidField, detail).with("pointer", "/disposition"));
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.view.disposition = word;
+        }
+        self.publish(id);
+        Ok(json!({}))
     }
 
     fn own(&self, agent: AgentId, call: CallId) -> Result<(), Problem> {
@@ -106,7 +150,7 @@ impl CallCenter {
         })
     }
 
-    fn ring_confirmed(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
+    pub(super) fn ring_confirmed(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
         self.own_offer(agent, offer)?;
         if self.offers.get(&offer).is_some_and(|ringing| ringing.confirmed) {
             return Ok(json!({}));
@@ -138,45 +182,37 @@ impl CallCenter {
         if !rings_here && !connected {
             return Err(call_ended());
         }
-        if connected {
-            self.move_sound(now, id, socket)?;
+        let calls = self.calls.get_mut(&id).filter(|call| call.view.agent != Some(agent));
+        if let Some(call) = calls
+            && let Some(own) = call.caller.person.as_mut().filter(|own| own.agent == agent)
+        {
+            // The colleague who calls: their leg stays the same, whichever tab it is in.
+            own.device = Device::Tab(socket);
+            if own.reply.is_some() {
+                return Err(still_unanswered());
+            }
+            own.reply = Some(reply);
+            let leg = call.caller.leg;
+            self.media(Media::PeerOffer { leg, sdp });
+            return Ok(());
         }
-        let leg = self.desk_leg_for(now, id, socket, agent).ok_or_else(call_ended)?;
-        let desk = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)).ok_or_else(call_ended)?;
+        let tab = Device::Tab(socket);
+        if connected {
+            self.move_sound(now, id, tab)?;
+        }
+        let leg = self.desk_leg_for(now, id, tab, agent).ok_or_else(call_ended)?;
+        let desk = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&tab)).ok_or_else(call_ended)?;
         if desk.reply.is_some() {
-            let detail = "The last sound offer of this tab has not been answered yet.";
-            return Err(Problem::new(ProblemCode::StillRunning, detail));
+            return Err(still_unanswered());
         }
         desk.reply = Some(reply);
         self.media(Media::PeerOffer { leg, sdp });
         Ok(())
     }
 
-    /// The call's sound moves to this tab: from a reloaded page, another tab or another computer. The caller hears music
-    /// until it is up; if it never is, the call goes back to the head of the line.
-    fn move_sound(&mut self, now: Millis, id: CallId, socket: SocketId) -> Result<(), Problem> {
-        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
-        if call.desk == Some(socket) {
-            return Ok(());
-        }
-        let held_elsewhere = call.desk.is_some_and(|desk| self.sockets.contains_key(&desk));
-        let just_answered = call.joined_at.is_some_and(|at| now.since(at) < SETTLING_MS);
-        if held_elsewhere && (call.phase == Phase::Connecting || just_answered) {
-            // Sent while it rang, and overtaken by the Answer of another tab: no wish to move anything.
-            return Err(answered_in_another_tab());
-        }
-        call.desk = Some(socket);
-        call.deadline.get_or_insert(now + super::REJOIN_MS);
-        let (leg, clip) = (call.caller.leg, self.sounds.music.clone());
-        self.media(Media::Hear { leg, source: Source::Loop { clip } });
-        self.drop_desks(id, Some(socket));
-        self.show(id);
-        Ok(())
-    }
-
     fn answer(&mut self, now: Millis, socket: SocketId, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
         let id = self.own_offer(agent, offer)?;
-        let before = self.calls.get_mut(&id).and_then(|call| call.desk.replace(socket));
+        let before = self.calls.get_mut(&id).and_then(|call| call.desk.replace(Device::Tab(socket)));
         self.try_route(now, Routing::OfferAccepted(offer)).map_err(|error| {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.desk = before;
@@ -189,55 +225,6 @@ impl CallCenter {
     fn decline(&mut self, now: Millis, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
         self.own_offer(agent, offer)?;
         self.try_route(now, Routing::OfferDeclined(offer)).map_err(engine_problem)?;
-        Ok(json!({}))
-    }
-
-    fn hold(&mut self, agent: AgentId, id: CallId) -> Result<Value, Problem> {
-        self.own(agent, id)?;
-        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
-        call.view.state = CallState::Held;
-        let (caller, desk) = (call.caller.leg, call.desk_leg().map(|desk| desk.leg));
-        let clip = self.sounds.music.clone();
-        self.media(Media::Hear { leg: caller, source: Source::Loop { clip } });
-        if let Some(leg) = desk {
-            self.media(Media::Hear { leg, source: Source::Silence });
-        }
-        self.publish(id);
-        Ok(json!({}))
-    }
-
-    fn resume(&mut self, agent: AgentId, id: CallId) -> Result<Value, Problem> {
-        self.own(agent, id)?;
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.view.state = CallState::Connected;
-        }
-        self.try_join(id);
-        self.publish(id);
-        Ok(json!({}))
-    }
-
-    fn mute(&mut self, agent: AgentId, id: CallId, microphone: Microphone) -> Result<Value, Problem> {
-        self.own(agent, id)?;
-        let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
-        call.muted = microphone == Microphone::Muted;
-        let open = call.phase == Phase::Connected && !call.muted;
-        if let Some(leg) = call.desk_leg().map(|desk| desk.leg) {
-            self.media(Media::Gate { leg, open });
-        }
-        self.show(id);
-        Ok(json!({}))
-    }
-
-    fn digits(&mut self, agent: AgentId, id: CallId, digits: String) -> Result<Value, Problem> {
-        self.own(agent, id)?;
-        let valid = digits.len() <= MOST_DIGITS && digits.chars().all(|it| matches!(it, '0'..='9' | '*' | '#'));
-        if !valid {
-            return Err(Problem::new(ProblemCode::InvalidField, "Keys are 0 to 9, * and #, at most 32 at once.")
-                .with("pointer", "/digits"));
-        }
-        if let Some(leg) = self.calls.get(&id).map(|call| call.caller.leg) {
-            self.media(Media::SendDigits { leg, digits });
-        }
         Ok(json!({}))
     }
 
@@ -256,12 +243,6 @@ impl CallCenter {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Microphone {
-    Muted,
-    Open,
-}
-
 pub(super) fn call_ended() -> Problem {
     Problem::new(ProblemCode::CallEnded, "This call is over, or is not yours.")
 }
@@ -270,7 +251,11 @@ fn offer_ended() -> Problem {
     Problem::new(ProblemCode::OfferEnded, "This call does not ring here any more.")
 }
 
-fn answered_in_another_tab() -> Problem {
+fn still_unanswered() -> Problem {
+    Problem::new(ProblemCode::StillRunning, "The last sound offer of this tab has not been answered yet.")
+}
+
+pub(super) fn answered_in_another_tab() -> Problem {
     Problem::new(ProblemCode::AnsweredElsewhere, "This call was answered in another tab.")
 }
 

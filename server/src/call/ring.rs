@@ -1,15 +1,15 @@
 //! Offers on real phones: ringing, answering, joining the two legs.
 
-use cordboard_media::{Command as Media, Source};
 use cordboard_routing::{Exhausted, Input as Routing};
 use cordboard_shared::Millis;
-use cordboard_shared::call::{CallState, EndedBy};
+use cordboard_shared::call::{CallState, Direction, EndedBy, StepKind};
 use cordboard_shared::decision::Reason;
 use cordboard_shared::event::{LEASE_EVERY_MS, LEASE_MS, Ring, RingStop, ServerMessage};
-use cordboard_shared::id::{AgentId, CallId, LegId, OfferId};
+use cordboard_shared::id::{AgentId, CallId, OfferId};
 
+use super::device::Device;
 use super::record::Phase;
-use super::{CallCenter, Effect, Owner, REJOIN_MS, SOUND_WAIT_MS};
+use super::{CallCenter, SOUND_WAIT_MS};
 
 /// An offer on its way to a person's tabs.
 #[derive(Clone, Debug)]
@@ -46,6 +46,7 @@ impl CallCenter {
             }
         }
         self.tell_agent(agent, ServerMessage::Ring(Box::new(ring)));
+        self.ring_devices(now, id, agent);
     }
 
     pub(super) fn stop_ringing(&mut self, offer: OfferId, id: CallId, agent: AgentId, reason: Reason) {
@@ -86,7 +87,16 @@ impl CallCenter {
         call.deadline = None;
         call.view.cause = Some(cause);
         call.view.agent = None;
-        let accepted = call.caller.accepted;
+        call.in_engine = false;
+        let accepted = call.caller.accepted();
+        // Who handed the call over gets it back; a consultation that nobody takes is over.
+        let refused = matches!(to, Exhausted::Refused { .. });
+        if refused && call.view.made_for.is_some() && call.caller.person.is_some() {
+            return self.hang_up(now, id, EndedBy::System, 480);
+        }
+        if refused && self.come_back(now, id) {
+            return;
+        }
         match to {
             Exhausted::Voicemail { mailbox } => self.enter_voicemail(now, id, &mailbox),
             Exhausted::Message { audio } => self.farewell(now, id, &[&audio]),
@@ -127,69 +137,17 @@ impl CallCenter {
         }
         call.view.cause = None;
         let desk = call.desk;
+        call.transfer = None;
+        call.parked = None;
+        let step = if call.talked_ms > 0 { Some(StepKind::Joined) } else { None };
+        if let Some(step) = step {
+            call.step(now, step, Some(agent), None);
+        }
         self.drop_desks(id, desk);
         self.tell_agent(agent, ServerMessage::RingStop { offer, reason: RingStop::Answered });
         self.publish(id);
         self.try_join(id);
-    }
-
-    /// Joins both legs as soon as the browser's sound is up.
-    pub(super) fn try_join(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        if !matches!(call.phase, Phase::Connecting | Phase::Connected) {
-            return;
-        }
-        let Some(desk) = call.desk_leg().filter(|desk| desk.up).map(|desk| desk.leg) else { return };
-        call.phase = Phase::Connected;
-        call.deadline = None;
-        call.answered_by = call.view.agent;
-        let (caller, held, muted) = (call.caller.leg, call.view.state == CallState::Held, call.muted);
-        let (to_caller, to_desk) = if held {
-            (Source::Loop { clip: self.sounds.music.clone() }, Source::Silence)
-        } else {
-            (Source::Leg(desk), Source::Leg(caller))
-        };
-        self.media(Media::Hear { leg: caller, source: to_caller });
-        self.media(Media::Hear { leg: desk, source: to_desk });
-        self.media(Media::Gate { leg: desk, open: !muted });
-        self.show(id);
-    }
-
-    pub(super) fn peer_answered(&mut self, leg: LegId, answer: Result<String, String>) {
-        let Some(Owner::Desk(id, socket)) = self.legs.get(&leg).copied() else { return };
-        let reply = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)).and_then(|it| it.reply.take());
-        let Some(to) = reply else { return };
-        let result = answer.map(|sdp| serde_json::json!({ "sdp": sdp })).map_err(|error| {
-            cordboard_shared::Problem::new(
-                cordboard_shared::ProblemCode::InvalidField,
-                format!("The browser's sound offer cannot be used: {error}."),
-            )
-            .with("pointer", "/sdp")
-        });
-        self.push(Effect::Reply { to, result });
-    }
-
-    pub(super) fn peer_up(&mut self, _now: Millis, leg: LegId) {
-        let Some(Owner::Desk(id, socket)) = self.legs.get(&leg).copied() else { return };
-        if let Some(desk) = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)) {
-            desk.up = true;
-        }
-        self.try_join(id);
-    }
-
-    /// The browser's sound is gone in the middle of a call: the caller hears music while it may come back.
-    pub(super) fn peer_lost(&mut self, now: Millis, leg: LegId) {
-        let Some(Owner::Desk(id, socket)) = self.legs.get(&leg).copied() else { return };
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        if let Some(desk) = call.desks.get_mut(&socket) {
-            desk.up = false;
-        }
-        if call.phase == Phase::Connected && call.desk == Some(socket) {
-            call.deadline = Some(now + REJOIN_MS);
-            let (caller, clip) = (call.caller.leg, self.sounds.music.clone());
-            self.media(Media::Hear { leg: caller, source: Source::Loop { clip } });
-            self.show(id);
-        }
+        self.consult_answered(now, id);
     }
 
     /// A call's own deadline has come.
@@ -201,6 +159,10 @@ impl CallCenter {
                 self.play_finished(now, id);
             }
             Phase::Flow => self.menu_timeout(now, id),
+            Phase::Dialing => self.dialing_timeout(now, id),
+            Phase::Parked => self.park_timeout(now, id),
+            Phase::Connected if !call.keys.is_empty() => self.keys_over(now, id),
+            Phase::Connecting | Phase::Connected if call.desk == Some(Device::Outside) => self.transfer_failed(now, id),
             // The person who answered has no sound: back to the head of the line.
             Phase::Connecting | Phase::Connected => self.return_to_line(now, id),
             Phase::Opening | Phase::Routing | Phase::Voicemail(_) | Phase::Farewell | Phase::Over => {}
@@ -208,6 +170,15 @@ impl CallCenter {
     }
 
     fn return_to_line(&mut self, now: Millis, id: CallId) {
+        let own = self.calls.get(&id).is_some_and(|call| {
+            call.view.direction == Direction::Outbound
+                || call.caller.person.as_ref().is_some_and(|own| !own.up)
+                || !call.in_engine
+        });
+        if own {
+            // The person's own call, or one whose calling colleague is gone: there is no line to go back to.
+            return self.hang_up(now, id, EndedBy::Agent, 480);
+        }
         self.drop_desks(id, None);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let agent = call.view.agent.take();
@@ -224,13 +195,14 @@ impl CallCenter {
         call.muted = false;
         call.in_line = true;
         call.view.state = CallState::Waiting;
-        let live = call.live();
+        let routed = call.routed;
+        let live = self.calls.get(&id).zip(agent).map(|(call, agent)| self.live_for(call, agent));
         self.music(id);
-        if let Some(agent) = agent {
+        if let (Some(agent), Some(live)) = (agent, live) {
             // The person who lost it is told that it went on without them.
             self.tell_agent(agent, ServerMessage::CallState(Box::new(live)));
         }
-        self.route(now, Routing::ConnectFailed(id));
+        self.route(now, Routing::ConnectFailed(routed));
     }
 }
 

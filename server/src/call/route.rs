@@ -1,9 +1,12 @@
 //! The engine's inputs and outputs: each input is traced, fed and drained; what it asks for is carried out in order.
 
-use cordboard_routing::{EngineError, Input as Routing, Output};
+use cordboard_routing::{Arrival, EngineError, Input as Routing, Output, Row, Target};
 use cordboard_shared::Millis;
+use cordboard_shared::call::{CallState, EndedBy};
 use cordboard_shared::event::{LEASE_MS, Ring, ServerMessage};
+use cordboard_shared::id::CallId;
 
+use super::record::Phase;
 use super::ring::RingingOffer;
 use super::{Audience, CallCenter, Effect};
 
@@ -46,29 +49,66 @@ impl CallCenter {
         }
     }
 
+    /// Hands the call to the engine: to a department's line, or to one person.
+    pub(super) fn hand_to_engine(&mut self, now: Millis, id: CallId, target: Target, row: Row) {
+        let caller = self.caller_of(id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut call.phase, Phase::Routing);
+        call.view.state = CallState::Waiting;
+        call.deadline = None;
+        call.play = None;
+        call.in_line = false;
+        call.in_engine = true;
+        call.queued_at = Some(now);
+        call.routed = id;
+        let arrival = Arrival { call: id, target, row, caller, priority: 0, after: call.decided };
+        if self.try_route(now, Routing::CallArrived(arrival)).is_err() {
+            // The engine never had it, so there is nothing to take back from it.
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.phase = before;
+                call.in_engine = false;
+            }
+            self.hang_up(now, id, EndedBy::System, 480);
+        }
+    }
+
+    /// The call the engine means: it may know one by the id of the consultation that led to it.
+    fn meant(&self, call: CallId) -> CallId {
+        self.routes.get(&call).copied().unwrap_or(call)
+    }
+
     fn carry_out(&mut self, now: Millis, output: Output) {
         match output {
             Output::Admitted(call) => self.admitted(now, call),
             Output::Refused { call, reason } => self.refused(now, call, reason),
             Output::Offer { offer, call, agent, department, waited_ms, ring_ms, why } => {
+                let call = self.meant(call);
                 let Some(view) = self.calls.get(&call).map(|call| &call.view) else { return };
                 let (from, name) = (view.from.number.clone(), view.from.name.clone());
                 let ring = Ring { offer, call, from, name, department, waited_ms, why, ring_ms, lease_ms: LEASE_MS };
                 self.start_ringing(now, RingingOffer { call, agent, ring, since: now, confirmed: false });
             }
-            Output::Withdraw { offer, call, agent, reason } => self.stop_ringing(offer, call, agent, reason),
-            Output::Connect { offer, call, agent } => self.connect(now, offer, call, agent),
-            Output::Waiting { call, .. } => self.wait_in_line(call),
+            Output::Withdraw { offer, call, agent, reason } => {
+                self.stop_ringing(offer, self.meant(call), agent, reason)
+            }
+            Output::Connect { offer, call, agent } => self.connect(now, offer, self.meant(call), agent),
+            Output::Waiting { call, .. } => self.wait_in_line(self.meant(call)),
             Output::Announce { call, position, estimate_ms, callback } => {
                 self.announce(now, call, position, estimate_ms, callback);
             }
             Output::Entered { call, department } => {
+                let call = self.meant(call);
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.view.department = Some(department);
                 }
             }
-            Output::Exhausted { call, to, cause } => self.nobody_left(now, call, to, cause),
-            Output::Decided { call, decision } => self.push(Effect::SaveDecision(call, decision)),
+            Output::Exhausted { call, to, cause } => self.nobody_left(now, self.meant(call), to, cause),
+            Output::Decided { call, decision } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.decided = call.decided.max(decision.step);
+                }
+                self.push(Effect::SaveDecision(call, decision));
+            }
             Output::Remember(event) => self.push(Effect::Remember(event)),
             Output::Elapsed(agent, what) => self.elapsed(agent, what),
             Output::InactiveSoon(agent, at) => self.tell_agent(agent, ServerMessage::SignOutSoon { at }),

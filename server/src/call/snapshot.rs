@@ -2,9 +2,10 @@
 
 use cordboard_routing::{DeviceId, Input as Routing};
 use cordboard_shared::Millis;
-use cordboard_shared::event::{DeviceState, Hello, Ring, ServerMessage, Snapshot};
+use cordboard_shared::event::{DeviceState, FloorCall, Hello, Ring, ServerMessage, Snapshot};
 use cordboard_shared::id::{AgentId, SessionId};
 
+use super::device::Device;
 use super::record::Phase;
 use super::{Audience, CallCenter, Effect, SocketId};
 
@@ -13,7 +14,12 @@ use super::{Audience, CallCenter, Effect, SocketId};
 pub(super) struct Socket {
     pub(super) agent: AgentId,
     pub(super) session: SessionId,
-    can_ring: bool,
+    pub(super) can_ring: bool,
+    /// Name and version of the client, and the tab.
+    pub(super) app: String,
+    pub(super) tab: String,
+    /// What it was told of the floor last.
+    pub(super) floor: Vec<FloorCall>,
     /// When the engine last heard that the person does something here.
     active_at: Option<Millis>,
 }
@@ -28,15 +34,18 @@ impl CallCenter {
         socket: SocketId,
         agent: AgentId,
         session: SessionId,
-        _hello: &Hello,
+        hello: &Hello,
     ) {
-        self.sockets.insert(socket, Socket { agent, session, can_ring: false, active_at: None });
+        let floor = self.floor_for(agent);
+        let (app, tab) = (hello.app.clone(), hello.tab.clone());
+        self.sockets.insert(socket, Socket { agent, session, can_ring: false, app, tab, floor, active_at: None });
         self.route(now, Routing::PanelOpened(agent));
         if let Some(snapshot) = self.snapshot(now, agent) {
             let message = Box::new(ServerMessage::Snapshot(Box::new(snapshot)));
             self.push(Effect::Live { to: Audience::Socket(socket), message });
         }
         self.tell_queues_to(socket, agent, now);
+        self.tell_devices(agent);
     }
 
     pub(super) fn socket_closed(&mut self, now: Millis, socket: SocketId) {
@@ -46,14 +55,16 @@ impl CallCenter {
         }
         self.route(now, Routing::PanelClosed(gone.agent));
         // Whatever its sound does, nobody can steer it any more: the person's other tabs may take it.
-        let talks = |call: &super::record::Call| call.desk == Some(socket) && call.phase == Phase::Connected;
+        let tab = Device::Tab(socket);
+        let talks = |call: &super::record::Call| call.desk == Some(tab) && call.phase == Phase::Connected;
         let calls: Vec<_> = self.calls.iter().filter(|(_, call)| talks(call)).map(|(id, _)| *id).collect();
         for id in calls {
-            if let Some(desk) = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&socket)) {
+            if let Some(desk) = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&tab)) {
                 desk.up = false;
             }
             self.show(id);
         }
+        self.tell_devices(gone.agent);
     }
 
     /// The person has done something in this tab.
@@ -81,6 +92,7 @@ impl CallCenter {
             Routing::DeviceGone(agent, device)
         };
         self.route(now, input);
+        self.tell_devices(agent);
     }
 
     /// Sockets of a sign-in that has ended.
@@ -111,23 +123,16 @@ impl CallCenter {
             numbers: self.directory.numbers.clone(),
             policy: self.directory.is_staff(id).then(|| Box::new(self.engine.policy().clone())),
             away_reasons: self.engine.policy().settings.away_reasons.clone(),
-            floor: Vec::new(),
-            devices: Vec::new(),
-            dispositions: Vec::new(),
+            floor: self.floor_for(id),
+            devices: self.devices_of(id),
+            dispositions: self.directory.telephony.dispositions.clone(),
             offers: self
                 .offers
                 .values()
                 .filter(|it| it.agent == id)
                 .map(|it| rest_of(&it.ring, it.since, now))
                 .collect(),
-            calls: self
-                .calls
-                .values()
-                .filter(|call| {
-                    call.view.agent == Some(id) && matches!(call.phase, Phase::Connecting | Phase::Connected)
-                })
-                .map(super::record::Call::live)
-                .collect(),
+            calls: self.calls.values().filter(|call| call.is_had_by(id)).map(|call| self.live_for(call, id)).collect(),
             zone: self.directory.zone.clone(),
             as_of: now,
             me,

@@ -9,7 +9,7 @@ use cordboard_sip::sdp::{self, AudioCodec, Direction, SessionDescription};
 use cordboard_sip::{Command as Sip, DialogId, Invitation};
 use serde_json::json;
 
-use super::inbound::rtp_params;
+use super::leg::{rtp_params, session_number};
 use super::{CallCenter, Effect, Owner, ReplyTo};
 
 /// Header that ties the INVITE that arrives to the one that was sent.
@@ -63,7 +63,7 @@ impl CallCenter {
         let (leg, secret) = (caller.leg, caller.secret.clone());
         let to = SipUri::new(Some(caller.to.as_str()), destination);
         let from = NameAddr::new(Some("Cordboard test call"), SipUri::new(Some(CALLER), destination));
-        let sdp = sdp::offer(local, dialog_number(leg), 1, &[AudioCodec::Pcmu], Direction::SendRecv).to_bytes();
+        let sdp = sdp::offer(local, session_number(leg), 1, &[AudioCodec::Pcmu], Direction::SendRecv).to_bytes();
         self.media(Media::AddRtp { leg, params: None });
         let mut invitation = Invitation::new(dialog, to, from, destination, sdp);
         invitation.headers = vec![(TEST_HEADER.to_owned(), secret)];
@@ -87,7 +87,7 @@ impl CallCenter {
         caller.deadline = Some(now + TALK_MS);
         let leg = caller.leg;
         let Some(local) = caller.local else { return };
-        let ours = sdp::offer(local, dialog_number(leg), 1, &[AudioCodec::Pcmu], Direction::SendRecv);
+        let ours = sdp::offer(local, session_number(leg), 1, &[AudioCodec::Pcmu], Direction::SendRecv);
         let audio = answer
             .and_then(|bytes| SessionDescription::parse(bytes).ok())
             .and_then(|theirs| sdp::accept_answer(&ours, &theirs).ok());
@@ -130,9 +130,4 @@ impl CallCenter {
             self.sip(Sip::HangUp { dialog });
         }
     }
-}
-
-/// A session id for SDP: any number that differs from call to call (RFC 8866 §5.2).
-fn dialog_number(leg: LegId) -> u64 {
-    u64::try_from(leg.0.as_u128() >> 66).unwrap_or(1)
 }

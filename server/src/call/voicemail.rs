@@ -87,7 +87,11 @@ impl CallCenter {
     ) {
         let Some(id) = self.recordings.remove(&recording) else { return };
         let mailbox = self.calls.get(&id).and_then(|call| call.mailbox.clone());
-        let kind = RecordingKind::Voicemail;
+        let tape = |call: &super::record::Call| {
+            call.view.recordings.iter().any(|it| it.id == recording && it.kind == RecordingKind::Call)
+        };
+        let kind = if self.calls.get(&id).is_some_and(tape) { RecordingKind::Call } else { RecordingKind::Voicemail };
+        let mailbox = mailbox.filter(|_| kind == RecordingKind::Voicemail);
         let made =
             RecordingMade { id: recording, call: id, kind, mailbox, path, ms, bytes, sha256: sha256.clone(), at: now };
         self.push(Effect::SaveRecording(Box::new(made)));

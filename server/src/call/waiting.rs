@@ -36,7 +36,7 @@ impl CallCenter {
 
     pub(super) fn music(&mut self, id: CallId) {
         let Some(leg) = self.calls.get(&id).map(|call| call.caller.leg) else { return };
-        let clip = self.sounds.music.clone();
+        let clip = self.music_of(id);
         self.media(Media::Hear { leg, source: Source::Loop { clip } });
     }
 

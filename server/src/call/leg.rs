@@ -1,0 +1,263 @@
+//! The SIP side of a leg: what was offered and agreed, and who has put whom on hold (RFC 3264).
+
+use std::net::SocketAddr;
+
+use cordboard_media::{Codec, Command as Media, Flow, RtpParams};
+use cordboard_shared::id::{CallId, LegId};
+use cordboard_sip::sdp::{self, AudioCodec, Direction, NegotiatedAudio, SessionDescription};
+use cordboard_sip::{Command as Sip, DialogId};
+
+use super::{CallCenter, Owner};
+
+/// Codecs in the order we like them, when theirs leaves us a choice.
+pub(super) const CODECS: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
+
+/// A dialog with a phone, here or far away.
+#[derive(Debug)]
+pub(super) struct SipLeg {
+    pub(super) dialog: DialogId,
+    /// We sent the INVITE.
+    pub(super) outgoing: bool,
+    /// Their offer; none when the INVITE asked for ours, or was ours.
+    pub(super) offer: Option<SessionDescription>,
+    /// Our offer that waits for its answer.
+    pub(super) ours: Option<SessionDescription>,
+    /// What was negotiated, once it was.
+    pub(super) audio: Option<NegotiatedAudio>,
+    /// Our address, once its sockets are open.
+    pub(super) local: Option<SocketAddr>,
+    /// A 200 was sent or received.
+    pub(super) accepted: bool,
+    /// 180 was sent or received.
+    pub(super) ringing: bool,
+    /// The far side hung up, or we did.
+    pub(super) gone: bool,
+    /// We have told them that they are on hold.
+    pub(super) holding: bool,
+    /// Session id of our descriptions: it stays.
+    session: u64,
+    /// Rises with each description we send (RFC 3264 §8).
+    version: u64,
+}
+
+impl SipLeg {
+    pub(super) fn incoming(dialog: DialogId, leg: LegId, offer: Option<SessionDescription>) -> Self {
+        Self {
+            dialog,
+            outgoing: false,
+            offer,
+            ours: None,
+            audio: None,
+            local: None,
+            accepted: false,
+            ringing: false,
+            gone: false,
+            holding: false,
+            session: session_number(leg),
+            version: 0,
+        }
+    }
+
+    pub(super) fn outgoing(dialog: DialogId, leg: LegId) -> Self {
+        Self { outgoing: true, ..Self::incoming(dialog, leg, None) }
+    }
+
+    /// Session id and version of the next description.
+    pub(super) fn next_description(&mut self) -> (u64, u64) {
+        self.version += 1;
+        (self.session, self.version)
+    }
+
+    /// Whether the far side has put us on hold: it does not listen, in whichever of the three ways it says so.
+    pub(super) fn holds_us(&self) -> bool {
+        self.audio.as_ref().is_some_and(|audio| !audio.remote_direction.receives())
+    }
+
+    /// Makes an offer and remembers it for its answer.
+    pub(super) fn make_offer(&mut self, direction: Direction) -> Option<Vec<u8>> {
+        let local = self.local?;
+        let (session, version) = self.next_description();
+        let codecs = self.audio.as_ref().map_or(CODECS.to_vec(), |audio| vec![audio.codec]);
+        let offer = sdp::offer(local, session, version, &codecs, direction);
+        let bytes = offer.to_bytes();
+        self.ours = Some(offer);
+        Some(bytes)
+    }
+
+    /// Takes the answer to our offer. It may come twice: early, and with the 200.
+    pub(super) fn take_answer(&mut self, answer: &[u8]) -> Option<RtpParams> {
+        let ours = self.ours.as_ref()?;
+        let theirs = SessionDescription::parse(answer).ok()?;
+        let audio = sdp::accept_answer(ours, &theirs).ok()?;
+        self.audio = Some(audio);
+        Some(rtp_params(&audio))
+    }
+
+    /// Our answer to the offer of their INVITE, or our offer when it had none.
+    pub(super) fn describe(&mut self) -> Option<Vec<u8>> {
+        let local = self.local?;
+        let (session, version) = self.next_description();
+        let description = match &self.offer {
+            Some(offer) => sdp::answer(offer, local, session, version, &CODECS).ok()?.0,
+            None => sdp::offer(local, session, version, &CODECS, Direction::SendRecv),
+        };
+        if self.offer.is_none() {
+            self.ours = Some(description.clone());
+        }
+        Some(description.to_bytes())
+    }
+
+    /// What ends it now.
+    pub(super) fn ending(&self, status: u16) -> Option<Sip> {
+        let dialog = self.dialog;
+        if self.gone || (self.outgoing && self.local.is_none()) {
+            // Nothing to end: it is over, or nobody has been called yet.
+            None
+        } else if self.outgoing || self.accepted {
+            Some(Sip::HangUp { dialog })
+        } else {
+            Some(Sip::Reject { dialog, status, retry_after: None, reason: None })
+        }
+    }
+}
+
+impl CallCenter {
+    /// The SIP side of a leg and its media leg.
+    pub(super) fn sip_leg(&mut self, owner: Owner) -> Option<(&mut SipLeg, LegId)> {
+        match owner {
+            Owner::Caller(id) => {
+                let caller = &mut self.calls.get_mut(&id)?.caller;
+                let leg = caller.leg;
+                caller.sip.as_mut().map(|sip| (sip, leg))
+            }
+            Owner::Desk(id, device) => {
+                let desk = self.calls.get_mut(&id)?.desks.get_mut(&device)?;
+                let leg = desk.leg;
+                desk.sip.as_mut().map(|sip| (sip, leg))
+            }
+            Owner::TestCaller(_) => None,
+        }
+    }
+
+    /// Sends 200 to the caller, once: somebody answered, or something is about to be heard.
+    pub(super) fn accept(&mut self, id: CallId) {
+        self.accept_leg(Owner::Caller(id));
+    }
+
+    pub(super) fn accept_leg(&mut self, owner: Owner) {
+        let Some((sip, _)) = self.sip_leg(owner) else { return };
+        if sip.accepted || sip.outgoing {
+            return;
+        }
+        let Some(sdp) = sip.describe() else { return };
+        sip.accepted = true;
+        let dialog = sip.dialog;
+        if let Owner::Caller(id) = owner {
+            self.set_status(id, 200);
+        }
+        self.sip(Sip::Accept { dialog, sdp });
+    }
+
+    /// The ACK to a 200 that carried our offer brings their answer.
+    pub(super) fn confirmed(&mut self, now: cordboard_shared::Millis, dialog: DialogId, answer: Option<&[u8]>) {
+        let Some(owner) = self.dialogs.get(&dialog).copied() else { return };
+        let Some((sip, leg)) = self.sip_leg(owner) else { return };
+        if sip.local.is_none() {
+            return;
+        }
+        if let Some(params) = answer.and_then(|answer| sip.take_answer(answer)) {
+            self.media(Media::UpdateRtp { leg, params });
+        } else if sip.audio.is_none() {
+            // We made the offer and got nothing that could be spoken: RFC 3261 §13.2.2.4 leaves only BYE.
+            match owner {
+                Owner::Caller(id) => self.hang_up(now, id, cordboard_shared::call::EndedBy::System, 488),
+                Owner::Desk(id, device) => self.desk_failed(now, id, device, 488),
+                Owner::TestCaller(_) => {}
+            }
+        }
+    }
+
+    /// The far side changes the session: another address, another codec, or hold.
+    pub(super) fn reinvite(&mut self, dialog: DialogId, theirs: Option<&[u8]>) {
+        let owner = self.dialogs.get(&dialog).copied();
+        let refuse = |status| Sip::RejectOffer { dialog, status };
+        let Some((owner, (sip, leg))) = owner.and_then(|owner| Some((owner, self.sip_leg(owner)?))) else {
+            return self.sip(refuse(488));
+        };
+        let Some(local) = sip.local else { return self.sip(refuse(500)) };
+        let Some(theirs) = theirs else {
+            let direction = if sip.holding { Direction::SendOnly } else { Direction::SendRecv };
+            return match sip.make_offer(direction) {
+                Some(sdp) => self.sip(Sip::AnswerOffer { dialog, sdp }),
+                None => self.sip(refuse(500)),
+            };
+        };
+        let (session, version) = sip.next_description();
+        let negotiated = SessionDescription::parse(theirs)
+            .ok()
+            .and_then(|offer| sdp::answer(&offer, local, session, version, &CODECS).ok());
+        let Some((answer, audio)) = negotiated else { return self.sip(refuse(488)) };
+        sip.audio = Some(audio);
+        self.media(Media::UpdateRtp { leg, params: rtp_params(&audio) });
+        self.sip(Sip::AnswerOffer { dialog, sdp: answer.to_bytes() });
+        self.sound_of(owner);
+    }
+
+    /// The answer to our hold or resume.
+    pub(super) fn offer_answered(&mut self, dialog: DialogId, answer: Option<&[u8]>) {
+        let Some(owner) = self.dialogs.get(&dialog).copied() else { return };
+        let Some((sip, leg)) = self.sip_leg(owner) else { return };
+        if let Some(params) = answer.and_then(|answer| sip.take_answer(answer)) {
+            self.media(Media::UpdateRtp { leg, params });
+            self.sound_of(owner);
+        }
+    }
+
+    /// Tells a phone that it is on hold, or is not any more; a browser only hears the difference.
+    pub(super) fn tell_hold(&mut self, owner: Owner, hold: bool) {
+        let Some((sip, _)) = self.sip_leg(owner) else { return };
+        if !sip.accepted || sip.gone || sip.holding == hold {
+            return;
+        }
+        sip.holding = hold;
+        let dialog = sip.dialog;
+        let direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
+        if let Some(sdp) = sip.make_offer(direction) {
+            self.sip(Sip::Offer { dialog, sdp });
+        }
+    }
+
+    /// What is heard on both sides of the call this leg belongs to is worked out anew.
+    pub(super) fn sound_of(&mut self, owner: Owner) {
+        match owner {
+            Owner::Caller(id) | Owner::Desk(id, _) => {
+                self.try_join(id);
+                self.show(id);
+            }
+            Owner::TestCaller(_) => {}
+        }
+    }
+}
+
+pub(super) fn negotiate(offer: &SessionDescription, local: SocketAddr) -> Option<NegotiatedAudio> {
+    sdp::answer(offer, local, 1, 1, &CODECS).ok().map(|(_, audio)| audio)
+}
+
+pub(super) fn rtp_params(audio: &NegotiatedAudio) -> RtpParams {
+    let codec = match audio.codec {
+        AudioCodec::Pcmu => Codec::Pcmu,
+        AudioCodec::Pcma => Codec::Pcma,
+    };
+    let flow = match (audio.remote_direction.receives(), audio.remote_direction.sends()) {
+        (true, true) => Flow::Both,
+        (true, false) => Flow::Send,
+        (false, true) => Flow::Receive,
+        (false, false) => Flow::Neither,
+    };
+    RtpParams { dtmf: audio.dtmf, flow, ..RtpParams::new(audio.remote, codec, audio.payload_type) }
+}
+
+/// A session id for SDP: any number that differs from call to call (RFC 8866 §5.2).
+pub(super) fn session_number(leg: LegId) -> u64 {
+    u64::try_from(leg.0.as_u128() >> 66).unwrap_or(1)
+}
