@@ -75,6 +75,12 @@ impl Dialog {
         (self.request(method, self.local_seq), self.local_seq)
     }
 
+    /// Takes the next number, for a request that is sent again (RFC 3261 §22.2).
+    pub(crate) fn next_number(&mut self) -> u32 {
+        self.local_seq += 1;
+        self.local_seq
+    }
+
     /// Makes the ACK to the 2xx of the INVITE with this number (RFC 3261 §13.2.2.4), without Via.
     pub(crate) fn ack(&self, number: u32) -> Request {
         self.request(Method::Ack, number)

@@ -235,6 +235,9 @@ impl Endpoint {
         let delivered = self.layer.response(now, envelope, response, &mut self.wire);
         // What belongs to no transaction is too old to matter: an answered INVITE stays known for 64*T1 (RFC 6026).
         let Some((tx, purpose)) = delivered else { return };
+        if matches!(response.status, 401 | 407) && self.try_authorized(now, tx, purpose, response) {
+            return;
+        }
         match purpose {
             Purpose::Invite(id) => self.invite_response(now, id, tx, response, envelope),
             Purpose::Offer(id) => self.offer_response(now, id, tx, response, envelope),
@@ -356,7 +359,7 @@ impl Endpoint {
 
     fn insert_call(&mut self, id: DialogId, key: (String, String), state: CallState) {
         self.by_key.insert(key.clone(), id);
-        self.calls.insert(id, Call { id, key, state });
+        self.calls.insert(id, Call { id, key, credentials: None, state });
     }
 
     /// Forgets a call. Requests of theirs that wait for the application get their answer, the changes of ours are given

@@ -43,7 +43,7 @@ pub(crate) struct Trunks {
 /// What a new list of trunks changes.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) gone: Vec<(TrunkKey, Trunk)>,
+    pub(crate) gone: Vec<TrunkKey>,
     pub(crate) new: Vec<TrunkKey>,
 }
 
@@ -68,16 +68,26 @@ impl Trunks {
             kept.insert(trunk.id, key);
         }
         let stays: Vec<_> = kept.values().copied().collect();
-        let gone: Vec<_> = self.by_key.keys().copied().filter(|key| !stays.contains(key)).collect();
-        changes.gone = gone.into_iter().filter_map(|key| Some((key, self.by_key.remove(&key)?))).collect();
         // Of two trunks with one id the last counts.
-        changes.new.retain(|key| self.by_key.contains_key(key));
+        changes.new.retain(|key| stays.contains(key));
+        let gone = self.by_key.iter_mut().filter(|(key, trunk)| !stays.contains(key) && !trunk.leaving);
+        changes.gone = gone
+            .map(|(key, trunk)| {
+                trunk.leaving = true;
+                *key
+            })
+            .collect();
         self.by_id = kept;
         changes
     }
 
     pub(crate) fn key_of(&self, id: &TrunkId) -> Option<TrunkKey> {
         self.by_id.get(id).copied()
+    }
+
+    /// Forgets a trunk.
+    pub(crate) fn remove(&mut self, key: TrunkKey) {
+        self.by_key.remove(&key);
     }
 
     /// Takes a trunk out for a moment; see [`Self::put_back`].
@@ -104,6 +114,8 @@ pub(crate) struct Trunk {
     pub(crate) config: OutboundTrunk,
     targets: Vec<TargetState>,
     pub(crate) binding: Binding,
+    /// It is wanted no more; only its registration is still to be ended.
+    pub(crate) leaving: bool,
     told: Option<TrunkHealth>,
 }
 
@@ -136,7 +148,7 @@ impl Trunk {
     fn new(config: OutboundTrunk) -> Self {
         let fresh = || TargetState { up: true, misses: 0, answers: 0, blocked_until: None, asked: None };
         let targets = config.targets.iter().map(|_| fresh()).collect();
-        Self { config, targets, binding: Binding::default(), told: None }
+        Self { config, targets, binding: Binding::default(), leaving: false, told: None }
     }
 
     /// The targets an INVITE may go to, in order.
@@ -199,9 +211,9 @@ impl Trunk {
         }
     }
 
-    /// What asks its targets and its registrar.
-    pub(crate) fn open_transactions(&self) -> Vec<TxId> {
-        self.targets.iter().filter_map(|target| target.asked).chain(self.binding.asked).collect()
+    /// What asks its targets and its registrar, to be given up.
+    pub(crate) fn take_asked(&mut self) -> Vec<TxId> {
+        self.targets.iter_mut().filter_map(|target| target.asked.take()).chain(self.binding.asked.take()).collect()
     }
 
     /// The registration stands for this long; gives the pause until the next REGISTER.
@@ -285,7 +297,9 @@ mod tests {
         let first = trunks.replace(vec![trunk(1)]).new[0];
         assert!(trunks.replace(vec![trunk(1)]).new.is_empty());
         let changes = trunks.replace(vec![trunk(2)]);
-        assert_eq!((changes.gone[0].0, changes.new.len()), (first, 1));
+        assert_eq!((changes.gone[0], changes.new.len()), (first, 1));
+        assert!(trunks.get(first).is_some_and(|trunk| trunk.leaving), "until its registration is ended");
+        trunks.remove(first);
         assert_eq!(trunks.replace(Vec::new()).gone.len(), 1);
         assert_eq!(trunks.key_of(&TrunkId("main".to_owned())), None);
     }

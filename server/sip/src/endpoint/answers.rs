@@ -249,8 +249,7 @@ impl Endpoint {
         // RFC 3261 §22.1: the ACK of an INVITE that bore credentials bears them, too.
         if let Some((invite, _)) = self.layer.client_request(tx) {
             for header in invite.headers.iter() {
-                let name = header.name();
-                if name.eq_ignore_ascii_case("Authorization") || name.eq_ignore_ascii_case("Proxy-Authorization") {
+                if matches!(header.id(), Some(HeaderId::Authorization | HeaderId::ProxyAuthorization)) {
                     ack.headers.push_header(header.clone());
                 }
             }

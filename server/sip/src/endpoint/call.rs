@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::api::{DialogId, Invitation};
+use super::api::{Credentials, DialogId, Invitation};
+use super::challenge::Authorization;
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::message::{Request, SipUri};
@@ -18,6 +19,8 @@ pub(super) struct Call {
     pub(super) id: DialogId,
     /// Call-ID and our tag: the two ends of a call to ourselves differ in the tag.
     pub(super) key: (String, String),
+    /// Answers challenges to our requests; only ever in calls we placed.
+    pub(super) credentials: Option<Credentials>,
     pub(super) state: CallState,
 }
 
@@ -145,10 +148,10 @@ pub(super) struct Attempt {
 /// What an INVITE must say because an earlier one was refused.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Extras {
-    /// Realms whose challenge has been answered.
-    pub(super) realms: Vec<String>,
-    /// `Authorization` and `Proxy-Authorization`.
-    pub(super) authorization: Vec<(String, String)>,
+    /// The answers to challenges, one per realm.
+    pub(super) authorizations: Vec<Authorization>,
+    /// Whether one of them has been renewed because its nonce was too old.
+    pub(super) renewed: bool,
     /// The shortest session interval somebody on the way takes.
     pub(super) min_se: Option<u32>,
 }

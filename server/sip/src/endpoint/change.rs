@@ -132,6 +132,14 @@ impl Endpoint {
         }
     }
 
+    /// A change of ours was sent again, in another transaction.
+    pub(super) fn replace_offering(&mut self, id: DialogId, old: TxId, new: TxId) {
+        let ours = |session: &Session| session.offering.as_ref().is_some_and(|offering| offering.tx == old);
+        if let Some(offering) = self.session_where(id, ours).and_then(|session| session.offering.as_mut()) {
+            offering.tx = new;
+        }
+    }
+
     pub(super) fn answer_offer(&mut self, now: Instant, id: DialogId, sdp: Vec<u8>) {
         let Some(tag) = self.calls.get(&id).map(|call| call.key.1.clone()) else { return };
         let Some(session) = self.session_where(id, |session| session.pending.is_some()) else { return };

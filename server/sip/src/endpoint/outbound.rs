@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Endpoint;
 use super::api::{Event, OutboundTrunk};
 use super::call::Due;
+use super::challenge::Authorization;
 use crate::flow::Flow;
 use crate::message::{HeaderId, Headers, Method, NameAddr, Request, Response, SipUri};
 use crate::transaction::{Purpose, TxId};
@@ -14,19 +15,21 @@ use crate::trunk::{Trunk, TrunkKey, TrunkTimer};
 impl Endpoint {
     pub(super) fn set_outbound_trunks(&mut self, now: Instant, trunks: Vec<OutboundTrunk>) {
         let changes = self.trunks.replace(trunks);
-        for (key, mut trunk) in changes.gone {
-            self.timers.disarm(Due::Trunk(key, TrunkTimer::Register));
-            for index in 0..trunk.config.targets.len() {
-                self.timers.disarm(Due::Trunk(key, TrunkTimer::Ping(index)));
-            }
-            for tx in trunk.open_transactions() {
+        for key in changes.gone {
+            let Some(trunk) = self.trunks.get_mut(key) else { continue };
+            let (asked, targets) = (trunk.take_asked(), trunk.config.targets.len());
+            let registers = trunk.binding.identity.is_some();
+            for tx in asked {
                 self.layer.close_client(tx);
             }
-            // What we bound is unbound; nobody waits for the answer.
-            if trunk.binding.identity.is_some()
-                && let Some((request, flow)) = self.compose_register(&mut trunk, Some(0), None)
-            {
-                self.send_request(now, request, flow, Purpose::StrayBye);
+            self.timers.disarm(Due::Trunk(key, TrunkTimer::Register));
+            for index in 0..targets {
+                self.timers.disarm(Due::Trunk(key, TrunkTimer::Ping(index)));
+            }
+            if registers {
+                self.register(now, key, Vec::new());
+            } else {
+                self.trunks.remove(key);
             }
         }
         for key in changes.new {
@@ -35,7 +38,7 @@ impl Endpoint {
             let asks = trunk.config.options_every.is_some();
             self.tell_trunk(key);
             if registers {
-                self.register(now, key, None);
+                self.register(now, key, Vec::new());
             }
             for index in (0..targets).filter(|_| asks) {
                 self.ping(now, key, index);
@@ -45,19 +48,19 @@ impl Endpoint {
 
     pub(super) fn trunk_timer(&mut self, now: Instant, key: TrunkKey, timer: TrunkTimer) {
         match timer {
-            TrunkTimer::Register => self.register(now, key, None),
+            TrunkTimer::Register => self.register(now, key, Vec::new()),
             TrunkTimer::Ping(index) => self.ping(now, key, index),
         }
     }
 
-    fn register(&mut self, now: Instant, key: TrunkKey, authorization: Option<(String, String)>) {
+    fn register(&mut self, now: Instant, key: TrunkKey, authorizations: Vec<Authorization>) {
         let Some(trunk) = self.trunks.get_mut(key) else { return };
         if trunk.binding.identity.is_none() {
             trunk.binding.identity = Some((self.tokens.call_id(), self.tokens.tag()));
         }
-        trunk.binding.challenged = authorization.is_some();
+        trunk.binding.challenged = !authorizations.is_empty();
         let Some(mut trunk) = self.trunks.take(key) else { return };
-        let composed = self.compose_register(&mut trunk, None, authorization);
+        let composed = self.compose_register(&mut trunk, authorizations);
         self.trunks.put_back(key, trunk);
         let Some((request, flow)) = composed else { return self.register_unanswered(now, key) };
         let tx = self.send_request(now, request, flow, Purpose::Register(key));
@@ -66,17 +69,15 @@ impl Endpoint {
         }
     }
 
-    fn compose_register(
-        &mut self,
-        trunk: &mut Trunk,
-        expires: Option<u64>,
-        authorization: Option<(String, String)>,
-    ) -> Option<(Request, Flow)> {
+    fn compose_register(&mut self, trunk: &mut Trunk, authorizations: Vec<Authorization>) -> Option<(Request, Flow)> {
         let registration = trunk.config.registration.clone()?;
         let flow = self.flow_to(&registration.registrar)?;
         let (call_id, tag) = trunk.binding.identity.clone()?;
         trunk.binding.number += 1;
         let asked = registration.expires.as_secs().max(u64::from(trunk.binding.at_least));
+        // RFC 3261 §10.2.2: "A UA requests the immediate removal of a binding by specifying an expiration interval of
+        // 0".
+        let expires = if trunk.leaving { 0 } else { asked };
         let address = registration.address_of_record;
         let mut from = NameAddr::new(None, address.clone());
         from.params.set("tag", &tag);
@@ -91,9 +92,9 @@ impl Endpoint {
         headers.push(HeaderId::CSeq, format!("{} REGISTER", trunk.binding.number));
         let contact = self.contact(address.user().as_deref(), flow);
         headers.push(HeaderId::Contact, contact.to_string());
-        headers.push_header(crate::message::Header::new("Expires", expires.unwrap_or(asked).to_string()));
-        if let Some((name, value)) = authorization {
-            headers.push_header(crate::message::Header::new(&name, value));
+        headers.push(HeaderId::Expires, expires.to_string());
+        for authorization in authorizations {
+            headers.push_header(authorization.header);
         }
         let uri = domain.to_string().into_bytes();
         Some((Request { method: Method::Register, uri, headers, body: Vec::new() }, flow))
@@ -103,6 +104,8 @@ impl Endpoint {
         let Some(trunk) = self.trunks.get_mut(key).filter(|trunk| trunk.binding.asked == Some(tx)) else { return };
         let pause = match response.status {
             ..200 => return,
+            // Refused or not, there is nothing more to be done about it.
+            status if trunk.leaving && !matches!(status, 401 | 407) => return self.trunks.remove(key),
             200..300 => {
                 let asked = trunk.config.registration.as_ref().map(|registration| registration.expires);
                 let lasts = granted(&response.headers, asked.unwrap_or_default());
@@ -110,22 +113,27 @@ impl Endpoint {
             }
             401 | 407 if !trunk.binding.challenged => {
                 let credentials = trunk.config.registration.as_ref().map(|it| it.credentials.clone());
-                let answer = credentials.and_then(|credentials| Self::authorize(tx, response, &credentials));
-                if let Some((_, name, value)) = answer {
-                    return self.register(now, key, Some((name, value)));
+                let answers = credentials.map(|it| self.authorize(tx, response, &it)).unwrap_or_default();
+                if !answers.is_empty() {
+                    return self.register(now, key, answers);
+                }
+                if self.trunks.get(key).is_some_and(|trunk| trunk.leaving) {
+                    return self.trunks.remove(key);
                 }
                 self.spread_failure(key, response.status)
             }
             423 => {
-                let least = response.headers.text_of("Min-Expires").and_then(|text| text.trim().parse().ok());
+                let least =
+                    response.headers.first(HeaderId::MinExpires).and_then(|header| header.text().trim().parse().ok());
                 match least.filter(|&least: &u32| least > trunk.binding.at_least && least < 86_400) {
                     Some(least) => {
                         trunk.binding.at_least = least;
-                        return self.register(now, key, None);
+                        return self.register(now, key, Vec::new());
                     }
                     None => self.spread_failure(key, 423),
                 }
             }
+            _ if trunk.leaving => return self.trunks.remove(key),
             status => self.spread_failure(key, status),
         };
         self.timers.arm(Due::Trunk(key, TrunkTimer::Register), now + pause);
@@ -133,6 +141,9 @@ impl Endpoint {
     }
 
     pub(super) fn register_unanswered(&mut self, now: Instant, key: TrunkKey) {
+        if self.trunks.get(key).is_some_and(|trunk| trunk.leaving) {
+            return self.trunks.remove(key);
+        }
         let pause = self.spread_failure(key, 408);
         self.timers.arm(Due::Trunk(key, TrunkTimer::Register), now + pause);
         self.tell_trunk(key);
@@ -216,7 +227,7 @@ fn granted(headers: &Headers, asked: Duration) -> Duration {
         .iter()
         .filter_map(|value| NameAddr::parse(value).ok())
         .find_map(|contact| contact.params.value("expires").and_then(seconds));
-    let header = || headers.text_of("Expires").and_then(|text| seconds(&text));
+    let header = || headers.first(HeaderId::Expires).and_then(|header| seconds(&header.text()));
     let granted = own.or_else(header).map_or(asked, |seconds| Duration::from_secs(u64::from(seconds)));
     // A registrar that grants nothing, or a day's worth of nonsense, is asked again in reason.
     granted.clamp(Duration::from_secs(10), Duration::from_hours(24))

@@ -32,6 +32,8 @@ impl Endpoint {
         let Some(plan) = self.plan(now, &invitation.destination) else {
             return self.emit(Event::Failed { dialog: id, status: 480, cause: FailureCause::Unreachable });
         };
+        let of_trunk = plan.trunk.and_then(|(key, _)| self.trunks.get(key)?.config.credentials.clone());
+        let credentials = invitation.credentials.clone().or(of_trunk);
         let key = (self.tokens.call_id(), self.tokens.tag());
         let calling = Calling {
             invitation,
@@ -44,6 +46,9 @@ impl Endpoint {
             told: false,
         };
         self.insert_call(id, key, CallState::Calling(Box::new(calling)));
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.credentials = credentials;
+        }
         if !plan.parallel {
             self.next_way(now, id);
             return;
@@ -76,7 +81,12 @@ impl Endpoint {
                 let plan = Plan { ways, parallel: false, trunk: Some((key, try_for)) };
                 (!plan.ways.is_empty()).then_some(plan)
             }
-            Destination::User(_) => None,
+            Destination::User(username) => {
+                let contacts = self.registrar.contacts(username).into_iter();
+                let ways: VecDeque<_> =
+                    contacts.map(|contact| Way { flow: contact.flow, uri: Some(contact.uri), target: 0 }).collect();
+                (!ways.is_empty()).then_some(Plan { ways, parallel: true, trunk: None })
+            }
         }
     }
 
@@ -148,8 +158,8 @@ impl Endpoint {
             headers.push_header(header);
         }
         push_identity(&mut headers, invitation);
-        for (name, value) in &extras.authorization {
-            headers.push_header(Header::new(name, value.as_str()));
+        for authorization in &extras.authorizations {
+            headers.push_header(authorization.header.clone());
         }
         for (name, value) in &invitation.headers {
             let header = Header::new(name, value.as_str());

@@ -4,6 +4,7 @@
 
 mod bare;
 mod bridge;
+mod challenge;
 mod change;
 mod checks;
 mod hostile;
