@@ -27,8 +27,8 @@ fn dial(stage: &mut Stage, credentials: Option<Credentials>) -> (DialogId, Reque
     (dialog, stage.request())
 }
 
-fn ours() -> Option<Credentials> {
-    Some(Credentials { user: "account".to_owned(), password: "secret".to_owned() })
+fn ours() -> Credentials {
+    Credentials { user: "account".to_owned(), password: "secret".to_owned() }
 }
 
 /// The peer challenges the request and gets the next one.
@@ -43,7 +43,7 @@ fn challenged(stage: &mut Stage, request: &Request, status: u16, fields: &str) -
 #[test]
 fn a_challenge_is_answered_with_a_higher_number_and_the_ack_proves_it_too() {
     let mut stage = Stage::new();
-    let (dialog, invite) = dial(&mut stage, ours());
+    let (dialog, invite) = dial(&mut stage, Some(ours()));
     let again = challenged(&mut stage, &invite, 407, ASKS);
     // RFC 3261 §22.2: "the UAC MUST increment the CSeq header field value".
     assert_eq!(text(&again.headers, HeaderId::CSeq), "2 INVITE");
@@ -79,7 +79,7 @@ fn a_challenge_is_answered_with_a_higher_number_and_the_ack_proves_it_too() {
 #[test]
 fn each_realm_is_answered_once() {
     let mut stage = Stage::new();
-    let (dialog, invite) = dial(&mut stage, ours());
+    let (dialog, invite) = dial(&mut stage, Some(ours()));
     let again = challenged(&mut stage, &invite, 407, ASKS);
     let other = ASKS.replace("Proxy-", "WWW-").replace("carrier", "callee");
     let third = challenged(&mut stage, &again, 401, &other);
@@ -95,7 +95,7 @@ fn each_realm_is_answered_once() {
 #[test]
 fn an_old_nonce_is_renewed_once() {
     let mut stage = Stage::new();
-    let (dialog, invite) = dial(&mut stage, ours());
+    let (dialog, invite) = dial(&mut stage, Some(ours()));
     let again = challenged(&mut stage, &invite, 407, ASKS);
     let stale = format!("{}, stale=true", ASKS.replace("n1", "n2"));
     let third = challenged(&mut stage, &again, 407, &stale);
@@ -129,7 +129,7 @@ fn the_credentials_of_a_trunk_answer_for_its_calls() {
     let mut stage = Stage::new();
     let id = TrunkId("main".to_owned());
     let mut trunk = OutboundTrunk::new(id.clone(), vec![stage.peer.into()]);
-    trunk.credentials = ours();
+    trunk.credentials = Some(ours());
     stage.command(Command::SetOutboundTrunks(vec![trunk]));
     let dialog = stage.net.at(stage.us).new_dialog_id();
     let to = "sip:x@192.0.2.9".parse().unwrap();
