@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cordboard_sip::message::{Message, NameAddr, Request, parse};
-use cordboard_sip::{Command, Event, Invitation, Stats};
+use cordboard_sip::{Command, DialogId, Event, Invitation, Stats};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -19,16 +19,23 @@ fn two_hundred_thousand_hostile_datagrams_leave_nothing_behind() {
     let mut corpus = corpus(&stage);
     let fixed = corpus.len();
     let mut seen = [0_u32; 2];
+    let mut transfers = 0;
+    let mut open = Vec::new();
     for number in 0..INPUTS {
         if number % 500 == 0 {
             // Fresh calls of ours give the mutations something to hit: answers with branches and tags that are known.
             corpus.truncate(fixed);
+            for dialog in open.drain(..) {
+                stage.command(Command::HangUp { dialog });
+            }
             corpus.extend(answers_to_a_call_of_ours(&mut stage));
+            corpus.extend(requests_in_a_call_of_theirs(&mut stage, number, &mut open));
         }
         let bytes = hostile(&mut rng, &corpus);
         stage.send(bytes);
         while let Some((_, event)) = stage.net.take_event() {
             seen[usize::from(matches!(event, Event::Incoming(_)))] += 1;
+            transfers += u32::from(matches!(event, Event::Refer(_)));
             act(&mut stage, event, &mut rng);
         }
         if number % 64 == 0 {
@@ -37,6 +44,10 @@ fn two_hundred_thousand_hostile_datagrams_leave_nothing_behind() {
         }
     }
     assert!(seen[0] > 1_000 && seen[1] > 1_000, "the mutations reached the dialogs: {seen:?}");
+    assert!(transfers > 40, "{transfers}");
+    for dialog in open {
+        stage.command(Command::HangUp { dialog });
+    }
     for _ in 0..300 {
         stage.wait(Duration::from_secs(1));
         while let Some((_, event)) = stage.net.take_event() {
@@ -126,8 +137,25 @@ fn act(stage: &mut Stage, event: Event, rng: &mut ChaCha8Rng) {
                 _ => stage.command(Command::HangUp { dialog }),
             }
         }
+        Event::Answered { dialog, .. } if rng.next_u32().is_multiple_of(2) => {
+            let to = "sip:elsewhere@192.0.2.3".parse().unwrap();
+            stage.command(Command::Offer { dialog, sdp: OFFER.into() });
+            stage.command(Command::Refer { dialog, to, replaces: None, referred_by: None });
+            stage.command(Command::HangUp { dialog });
+        }
         Event::Confirmed { dialog, .. } | Event::Answered { dialog, .. } | Event::Progress { dialog, .. } => {
             stage.command(Command::HangUp { dialog });
+        }
+        Event::Refer(transfer) => {
+            let dialog = transfer.dialog;
+            match rng.next_u32() % 3 {
+                0 => stage.command(Command::RejectRefer { dialog, status: 603 }),
+                1 => stage.command(Command::AcceptRefer { dialog }),
+                _ => {
+                    stage.command(Command::AcceptRefer { dialog });
+                    stage.command(Command::NotifyRefer { dialog, status: 200, end: true });
+                }
+            }
         }
         Event::Reinvite { dialog, .. } => stage.command(Command::AnswerOffer { dialog, sdp: ANSWER.into() }),
         Event::Cancelled { .. }
@@ -137,7 +165,6 @@ fn act(stage: &mut Stage, event: Event, rng: &mut ChaCha8Rng) {
         | Event::Failed { .. }
         | Event::Ended { .. }
         | Event::Redirected { .. }
-        | Event::Refer(_)
         | Event::ReferProgress { .. }
         | Event::TrunkState { .. }
         | Event::Registered { .. }
@@ -154,7 +181,45 @@ fn corpus(stage: &Stage) -> Vec<Vec<u8>> {
         call.text("UPDATE", 4, "u", "application/sdp", OFFER),
         call.text("INVITE", 5, "r", "application/sdp", OFFER),
     ]);
+    let mut wanting = Call::new(stage, "want").with("Require: 100rel").with("Supported: timer").with("Min-SE: 90");
+    wanting = wanting.with("Session-Expires: 1800;refresher=uac").with("Replaces: seed@peer;to-tag=a;from-tag=b");
+    wanting = wanting.with("P-Asserted-Identity: <tel:+44900>").with("Privacy: id").with("Diversion: <sip:d@h>");
+    corpus.push(wanting.invite());
     corpus.into_iter().map(String::into_bytes).collect()
+}
+
+/// A call of the peer's that stands for a while, and what may come in it.
+fn requests_in_a_call_of_theirs(stage: &mut Stage, number: u32, open: &mut Vec<DialogId>) -> Vec<Vec<u8>> {
+    stage.clear_mail();
+    let name = format!("live{number}");
+    let mut call = Call::new(stage, &name);
+    stage.send(call.invite());
+    let Some(dialog) = std::iter::from_fn(|| stage.event()).find_map(|event| match event {
+        Event::Incoming(incoming) => Some(incoming.dialog),
+        _ => None,
+    }) else {
+        return Vec::new();
+    };
+    stage.clear_mail();
+    stage.command(Command::Accept { dialog, sdp: ANSWER.into() });
+    call.learn_tag(&stage.expect(200).headers);
+    stage.send(call.ack(1));
+    while stage.event().is_some() {}
+    open.push(dialog);
+    let tag = call.to_tag.clone().unwrap();
+    let fields = |text: String, fields: &str| text.replace("Content-Length", &format!("{fields}Content-Length"));
+    let refer = "Refer-To: <sip:c@h?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>\r\nReferred-By: <sip:x@y>\r\n";
+    let notify = "Event: refer;id=2\r\nSubscription-State: active;expires=60\r\n";
+    let replacing = format!("Replaces: {name}@peer;to-tag={tag};from-tag={name}from");
+    let texts = [
+        fields(call.text("REFER", 20, "refer", "", ""), refer),
+        fields(call.text("NOTIFY", 21, "notify", "message/sipfrag", "SIP/2.0 180 Ringing\r\n"), notify),
+        fields(call.text("PRACK", 22, "prack", "", ""), "RAck: 1 1 INVITE\r\n"),
+        fields(call.text("UPDATE", 23, "update", "application/sdp", OFFER), "Session-Expires: 90;refresher=uac\r\n"),
+        call.text("INVITE", 24, "change", "application/sdp", OFFER),
+        Call::new(stage, "takes").with(&replacing).invite(),
+    ];
+    texts.into_iter().map(String::into_bytes).collect()
 }
 
 fn answers_to_a_call_of_ours(stage: &mut Stage) -> Vec<Vec<u8>> {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use cordboard_sip::endpoint::{Credentials, Destination, FailureCause, OutboundTrunk, Registration, TrunkHealth};
 use cordboard_sip::message::{HeaderId, Message, Method, NameAddr, Request, parse};
-use cordboard_sip::{Command, DialogId, Event, Invitation, TrunkId};
+use cordboard_sip::{Command, DialogId, Event, Invitation, Stats, TrunkId};
 
 use crate::peer::{ANSWER, OFFER, Stage, reply, text};
+use crate::sim::{Network, Weather};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const SECONDS: fn(u64) -> Duration = Duration::from_secs;
@@ -309,4 +310,45 @@ fn an_unknown_trunk_and_an_unregistered_user_are_unreachable() {
         assert_eq!(stage.event(), Some(failed));
     }
     stage.expect_silence();
+}
+
+#[test]
+fn calls_get_through_a_trunk_with_a_dead_target_over_a_bad_network() {
+    for seed in 0..4 {
+        let mut net = Network::with_weather(seed, Weather { loss: 100, duplicates: 30, jitter_ms: 100 });
+        let us = net.endpoint("192.0.2.1:5060", seed);
+        let carrier = net.endpoint("192.0.2.102:5060", seed + 100);
+        let dead: SocketAddr = "192.0.2.101:5060".parse().unwrap();
+        let mut trunk = OutboundTrunk::new(main_trunk(), vec![dead.into(), carrier.into()]);
+        trunk.options_every = Some(SECONDS(5));
+        net.command(us, Command::SetOutboundTrunks(vec![trunk]));
+        for number in 0..200 {
+            let to = "sip:+442079460103@192.0.2.1".parse().unwrap();
+            let from = NameAddr::parse("<sip:+15550100@192.0.2.1>").unwrap();
+            let invitation = Invitation::new(DialogId::outgoing(number), to, from, main_trunk(), OFFER.into());
+            net.plan(MS(100) * u32::try_from(number).unwrap(), us, invitation.into());
+        }
+        let (mut answered, mut failed) = (0, 0);
+        let end = net.now + SECONDS(100);
+        while net.step(end) {
+            while let Some((address, event)) = net.take_event() {
+                match event {
+                    Event::Incoming(call) => {
+                        net.command(address, Command::Accept { dialog: call.dialog, sdp: ANSWER.into() });
+                    }
+                    Event::Answered { dialog, .. } => {
+                        answered += 1;
+                        net.plan(SECONDS(3), us, Command::HangUp { dialog });
+                    }
+                    Event::Failed { .. } => failed += 1,
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(answered + failed, 200, "seed {seed}");
+        assert!(answered >= 198, "seed {seed}: {failed} failed");
+        net.command(us, Command::SetOutboundTrunks(Vec::new()));
+        net.run_for(SECONDS(75));
+        assert_eq!((net.stats(us), net.stats(carrier)), (Stats::default(), Stats::default()), "seed {seed}");
+    }
 }
