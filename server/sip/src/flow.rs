@@ -72,6 +72,16 @@ pub enum Target {
     Flow(FlowId),
 }
 
+impl Target {
+    /// The address that is meant, but for a connection: that has its own.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Udp(address) | Self::Tcp(address) | Self::Tls { address, .. } => Some(*address),
+            Self::Flow(_) => None,
+        }
+    }
+}
+
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
         Self::Udp(address)

@@ -1,9 +1,11 @@
 //! Outbound trunks as plain data: which target may be tried, whether it lives, and how a registration goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::{OutboundTrunk, TrunkHealth, TrunkId};
+use crate::flow::Target;
 use crate::transaction::TxId;
 
 /// Missed answers in a row that mark a target down.
@@ -37,6 +39,8 @@ pub(crate) enum TrunkTimer {
 pub(crate) struct Trunks {
     by_key: BTreeMap<TrunkKey, Trunk>,
     by_id: BTreeMap<TrunkId, TrunkKey>,
+    /// Where they are: their answers must never be taken for a stranger's flood.
+    places: BTreeSet<IpAddr>,
     made: u32,
 }
 
@@ -78,7 +82,15 @@ impl Trunks {
             })
             .collect();
         self.by_id = kept;
+        let registrars = self.by_key.values().filter_map(|trunk| Some(&trunk.config.registration.as_ref()?.registrar));
+        let targets = self.by_key.values().flat_map(|trunk| &trunk.config.targets).chain(registrars);
+        self.places = targets.filter_map(Target::address).map(|address| address.ip()).collect();
         changes
+    }
+
+    /// Whether a trunk of ours is at this address.
+    pub(crate) fn is_at(&self, address: IpAddr) -> bool {
+        self.places.contains(&address.to_canonical())
     }
 
     pub(crate) fn key_of(&self, id: &TrunkId) -> Option<TrunkKey> {

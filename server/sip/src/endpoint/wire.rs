@@ -96,6 +96,7 @@ impl Endpoint {
     pub(super) fn admits(&mut self, now: Instant, source: IpAddr) -> bool {
         !self.known.knows_trunks()
             || self.known.trunk_at(source).is_some()
+            || self.trunks.is_at(source)
             || self.sources.admit(now, source, self.registrar.is_at(source))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cordboard_sip::endpoint::{Credentials, Destination, FailureCause, OutboundTrunk, Registration, TrunkHealth};
 use cordboard_sip::message::{HeaderId, Message, Method, NameAddr, Request, parse};
-use cordboard_sip::{Command, DialogId, Event, Invitation, Stats, TrunkId};
+use cordboard_sip::{Command, DialogId, Event, Invitation, Stats, TrunkId, TrunkPeers};
 
 use crate::peer::{ANSWER, OFFER, Stage, reply, text};
 use crate::sim::{Network, Weather};
@@ -310,6 +310,23 @@ fn an_unknown_trunk_and_an_unregistered_user_are_unreachable() {
         assert_eq!(stage.event(), Some(failed));
     }
     stage.expect_silence();
+}
+
+#[test]
+fn the_answers_of_a_trunk_are_never_taken_for_a_flood() {
+    let mut carrier = Carrier::new(1, |_| {});
+    // Somebody else is known to call in: from now on strangers are bounded.
+    let addresses = vec![std::net::IpAddr::from([198, 51, 100, 1]).into()];
+    let trunk = TrunkPeers { id: main_trunk(), addresses, digest: None, rate_per_second: 0 };
+    carrier.stage.command(Command::SetTrunks(vec![trunk]));
+    carrier.health();
+    for _ in 0..500 {
+        let dialog = carrier.dial();
+        let invite = carrier.request_at(0, &Method::Invite);
+        carrier.send_from(0, reply(&invite, 486, "them", "", ""));
+        assert!(matches!(carrier.stage.event(), Some(Event::Failed { dialog: failed, .. }) if failed == dialog));
+        carrier.clear();
+    }
 }
 
 #[test]
