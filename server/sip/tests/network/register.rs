@@ -231,6 +231,22 @@ fn an_invite_is_from_a_phone_a_trunk_or_nobody() {
 }
 
 #[test]
+fn a_phone_at_the_address_of_a_trunk_proves_who_it_is() {
+    let mut bare = Bare::registrar();
+    bare.command(Command::SetTrunks(vec![TrunkPeers {
+        id: TrunkId("here".to_owned()),
+        addresses: vec!["192.0.2.0/24".parse().unwrap()],
+        digest: None,
+        rate_per_second: 0,
+    }]));
+    let contact = "Contact: <sip:x@192.0.2.50>\r\n";
+    assert_eq!(register(&mut bare, 1, contact).status, 200);
+    assert_eq!(as_user(&mut bare, "INVITE", "ada", "open", 11, contact).status, 100);
+    let Some(Event::Incoming(call)) = bare.events.pop() else { panic!("no call") };
+    assert_eq!(call.origin, Origin::Phone("ada".to_owned()));
+}
+
+#[test]
 fn a_trunk_above_its_rate_hears_503_and_its_calls_go_on() {
     let mut bare = Bare::new();
     bare.command(Command::SetTrunks(vec![TrunkPeers {
