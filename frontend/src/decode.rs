@@ -408,8 +408,13 @@ impl<'de> Deserializer<'de> for Json {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         match self.0 {
-            Value::String(name) => visitor.visit_enum(Name(name)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(DecodeError),
+            Value::String(name) => visitor.visit_enum(Name(name, Value::Null)),
+            // One member: the variant's name, and what it holds.
+            Value::Object(map) => match map.into_iter().next() {
+                Some((name, value)) => visitor.visit_enum(Name(name, value)),
+                None => Err(DecodeError),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => Err(DecodeError),
         }
     }
 
@@ -461,7 +466,7 @@ impl<'de> SeqAccess<'de> for Items {
 }
 
 /// A variant without data: all that the shared enums are, but for those told apart by a member.
-struct Name(String);
+struct Name(String, Value);
 
 impl<'de> EnumAccess<'de> for Name {
     type Error = DecodeError;
@@ -480,8 +485,8 @@ impl<'de> VariantAccess<'de> for Name {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, DecodeError> {
-        Err(DecodeError)
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DecodeError> {
+        seed.deserialize(Json(self.1))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, DecodeError> {

@@ -223,3 +223,13 @@ fn an_error_body_keeps_the_members_of_its_case() {
 
     assert_eq!(problem(&serde_json::to_string(&written).unwrap()), Ok(written));
 }
+
+#[test]
+fn a_variant_may_hold_a_value() {
+    use cordboard_shared::api::flows::PreviewInput;
+
+    let all = r#"["nothing", {"key": "1"}, {"digits": "1234"}]"#;
+    let read: Vec<PreviewInput> = from_str(all).unwrap();
+    assert_eq!(read, [PreviewInput::Nothing, PreviewInput::Key('1'), PreviewInput::Digits("1234".to_owned())]);
+    assert!(from_str::<PreviewInput>("{}").is_err());
+}

@@ -52,9 +52,8 @@ pub fn new_node(kind: &str, first: &str) -> Option<Node> {
             dial_extensions: false,
         },
         "extension" => Node::Extension { extension: first.parse().ok()?, next: None },
-        "department" if first.is_empty() => return None,
+        "department" | "voicemail" if first.is_empty() => return None,
         "department" => Node::Department { department: first.to_owned(), next: None },
-        "voicemail" if first.is_empty() => return None,
         "voicemail" => Node::Voicemail { mailbox: first.to_owned(), audio: None, seconds: None },
         "input" => Node::Input {
             audio: audio(),
