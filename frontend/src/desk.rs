@@ -11,6 +11,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::page::{self, Theme};
 use crate::browser::{history, notifications};
+use crate::chunk::{Chunk, Coming, Lazy, Source};
 use crate::components::call_card::CallCard;
 use crate::components::incoming_card::IncomingCard;
 use crate::components::link_bar::LinkBar;
@@ -21,10 +22,7 @@ use crate::components::top_bar::TopBar;
 use crate::components::wrap_up::WrapUp;
 use crate::decode::{self, Message};
 use crate::model::softphone::{Input, Softphone};
-use crate::pages::calls::Calls;
 use crate::pages::desk::Desk;
-use crate::pages::devices::Devices;
-use crate::pages::help::Help;
 use crate::pages::not_found::NotFound;
 use crate::pages::sign_in::SignInPage;
 use crate::panel::{Hooks, Panel, Session, use_panel};
@@ -47,11 +45,14 @@ static HOOKS: Hooks = Hooks {
     end,
 };
 
-/// Begins.
-pub fn start() {
+/// Begins; `source` gives the parts that come later.
+pub fn start(source: fn(Chunk) -> Coming) {
     console_error_panic_hook::set_once();
     Theme::load().apply();
-    leptos::mount::mount_to_body(App);
+    leptos::mount::mount_to_body(move || {
+        provide_context(Source(source));
+        view! { <App/> }
+    });
 }
 
 fn begin(panel: Panel, me: AgentId, offers: Vec<Ring>, current: Vec<LiveCall>) {
@@ -229,9 +230,9 @@ fn Frame() -> impl IntoView {
     });
     let page = move || match panel.route.get() {
         Route::Desk => view! { <Desk/> }.into_any(),
-        Route::Calls => view! { <Calls/> }.into_any(),
-        Route::Devices => view! { <Devices/> }.into_any(),
-        Route::Help => view! { <Help/> }.into_any(),
+        Route::Calls => view! { <Lazy chunk=Chunk::Calls/> }.into_any(),
+        Route::Devices => view! { <Lazy chunk=Chunk::Devices/> }.into_any(),
+        Route::Help => view! { <Lazy chunk=Chunk::Help/> }.into_any(),
         // On the way to the wanted page.
         Route::SignIn => ().into_any(),
         // On the way to the other program, if it is served here.

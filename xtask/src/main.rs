@@ -13,6 +13,7 @@ mod port;
 mod run;
 mod say;
 mod site;
+mod split;
 mod tools;
 mod worker;
 mod workspace;

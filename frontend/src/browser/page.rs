@@ -75,6 +75,12 @@ fn set_root(name: &str, value: &str) {
     }
 }
 
+/// Loads the page anew, with what the server serves now.
+pub(crate) fn reload() {
+    // A page that cannot be loaded shows the browser's own words.
+    let _ = window().location().reload();
+}
+
 /// Names the tab.
 pub(crate) fn set_title(title: &str) {
     if let Some(document) = window().document() {

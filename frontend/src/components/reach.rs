@@ -12,7 +12,7 @@ use crate::panel::{Popover, use_panel};
 /// The id of the badge that opens it.
 pub(crate) const BUTTON: &str = "reach-button";
 
-/// The lines, in a region below the badge.
+/// The lines; the region below the badge is there before they are.
 #[component]
 pub(crate) fn Reach() -> impl IntoView {
     let panel = use_panel();
@@ -52,15 +52,13 @@ pub(crate) fn Reach() -> impl IntoView {
         }
     };
     view! {
-        <section class="popover reach" aria-label="What can ring me now">
-            <div class="reach-head">
-                <h2 id="reach-title" tabindex="-1">"What can ring me now"</h2>
-                <button type="button" class="btn btn-ghost btn-sm btn-square" aria-label="Close" on:click=close>
-                    <Glyph icon=Icon::Cross/>
-                </button>
-            </div>
-            {body}
-        </section>
+        <div class="reach-head">
+            <h2 id="reach-title" tabindex="-1">"What can ring me now"</h2>
+            <button type="button" class="btn btn-ghost btn-sm btn-square" aria-label="Close" on:click=close>
+                <Glyph icon=Icon::Cross/>
+            </button>
+        </div>
+        {body}
     }
 }
 

@@ -8,8 +8,9 @@ use leptos::prelude::*;
 
 use super::badge;
 use super::icon::{Glyph, Icon};
-use super::reach::{self, Reach};
+use super::reach;
 use super::switch_menu::SwitchMenu;
+use crate::chunk::{Chunk, Lazy};
 use crate::panel::{Panel, Popover, use_panel};
 use crate::{availability, shortcuts};
 
@@ -68,7 +69,9 @@ pub(crate) fn AvailabilitySwitch() -> impl IntoView {
             </button>
             <SwitchMenu/>
             <Show when=move || panel.popover.get() == Popover::Reach>
-                <Reach/>
+                <section class="popover reach" aria-label="What can ring me now">
+                    <Lazy chunk=Chunk::Reach/>
+                </section>
             </Show>
         </div>
     }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::icon::{Glyph, Icon};
 use crate::availability;
 use crate::browser::page;
+use crate::chunk::{Chunk, Lazy};
 use crate::panel::{Panel, Popover, use_panel};
 
 /// The times offered: for how many minutes.
@@ -39,18 +40,12 @@ pub(crate) fn SwitchMenu() -> impl IntoView {
             </button>
             <Show when=open>
                 <div id="switch-menu" class="popover" role="region" aria-label="Availability menu">
-                    <Menu/>
+                    <Lazy chunk=Chunk::SwitchMenu/>
                 </div>
             </Show>
             <Show when=move || panel.popover.get() == Popover::Resume>
                 <div class="popover" role="region" aria-label="Resume business calls">
-                    <Ask
-                        text="You have opted out of business calls. Switching on resumes them: calls of your departments can ring you again."
-                        yes="Resume business calls"
-                        no="Stay opted out"
-                        act=availability::go_available
-                        leave=close
-                    />
+                    <Lazy chunk=Chunk::Resume/>
                 </div>
             </Show>
         </div>
@@ -62,8 +57,23 @@ fn close(panel: Panel) {
     page::focus(BUTTON);
 }
 
+/// Whether to resume from an opt-out.
 #[component]
-fn Menu() -> impl IntoView {
+pub(crate) fn Resume() -> impl IntoView {
+    view! {
+        <Ask
+            text="You have opted out of business calls. Switching on resumes them: calls of your departments can ring you again."
+            yes="Resume business calls"
+            no="Stay opted out"
+            act=availability::go_available
+            leave=close
+        />
+    }
+}
+
+/// The menu.
+#[component]
+pub(crate) fn Menu() -> impl IntoView {
     let panel = use_panel();
     let time = RwSignal::new(None::<u64>);
     let asks = RwSignal::new(false);

@@ -1,0 +1,45 @@
+//! Where the desk's program is cut: each function here begins a file of its own.
+//!
+//! `cargo xtask panel` cuts the release with `--cfg split`. Without it, as Trunk builds, the same parts stand in one file.
+
+use cordboard_frontend::chunk::{Build, Chunk, Coming};
+use cordboard_frontend::parts;
+use leptos::wasm_split::SplitLoaderError;
+
+/// Names the cut: a function that loads a part, then gives how it is shown. Parts with one file share its name.
+macro_rules! cut {
+    ($(#[$doc:meta])* $name:ident in $file:ident: $view:path) => {
+        $(#[$doc])*
+        #[cfg(split)]
+        #[leptos::wasm_split::wasm_split($file, wasm_split_path = ::leptos::wasm_split, fallible)]
+        fn $name() -> Result<Build, SplitLoaderError> {
+            Ok($view as Build)
+        }
+
+        $(#[$doc])*
+        #[cfg(not(split))]
+        #[expect(clippy::unused_async, reason = "as it is when it has a file of its own")]
+        async fn $name() -> Result<Build, SplitLoaderError> {
+            Ok($view as Build)
+        }
+    };
+}
+
+cut!(calls in pages: parts::calls);
+cut!(devices in pages: parts::devices);
+cut!(help in pages: parts::help);
+cut!(reach in menus: parts::reach);
+cut!(switch_menu in menus: parts::switch_menu);
+cut!(resume in menus: parts::resume);
+
+/// A part of the desk, from its file.
+pub(crate) fn source(chunk: Chunk) -> Coming {
+    match chunk {
+        Chunk::Calls => Box::pin(async { calls().await.ok() }),
+        Chunk::Devices => Box::pin(async { devices().await.ok() }),
+        Chunk::Help => Box::pin(async { help().await.ok() }),
+        Chunk::Reach => Box::pin(async { reach().await.ok() }),
+        Chunk::SwitchMenu => Box::pin(async { switch_menu().await.ok() }),
+        Chunk::Resume => Box::pin(async { resume().await.ok() }),
+    }
+}
