@@ -51,7 +51,7 @@ fn the_page_is_served_with_a_strict_policy() {
         let packed = wasm.send(Method::GET, &name, &[("accept-encoding", "br")], None).await?;
         ensure!(packed.header("content-encoding") == Some("br"), "the program is not compressed: {:?}", packed.headers);
         ensure!(packed.header("content-type") == Some("application/wasm"), "{:?}", packed.headers);
-        ensure!(packed.body.len() <= 300_000, "the program has {} bytes as served", packed.body.len());
+        ensure!(packed.body.len() <= 250_000, "the program has {} bytes as served", packed.body.len());
         Ok(())
     });
 }

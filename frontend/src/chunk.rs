@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::page;
-use crate::panel::use_panel;
+use crate::panel::Panel;
 
 /// How a part is shown, once it is here.
 pub type Build = fn() -> AnyView;
@@ -20,6 +20,8 @@ pub type Coming = Pin<Box<dyn Future<Output = Option<Build>>>>;
 /// A part of the desk with a file of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunk {
+    /// Management: a page of its own, without a telephone.
+    Manage,
     /// The call log, with the Why of each call.
     Calls,
     /// Microphone, ring sound and notices.
@@ -72,8 +74,9 @@ pub(crate) fn Lazy(chunk: Chunk) -> impl IntoView {
 /// A part that did not come.
 #[component]
 fn Missing(again: impl Fn() + Copy + Send + Sync + 'static) -> impl IntoView {
-    let panel = use_panel();
-    let talking = Memo::new(move |_| panel.phone.with(|phone| phone.current().is_some()));
+    // Around management as a whole there is no panel yet.
+    let panel = use_context::<Panel>();
+    let talking = Memo::new(move |_| panel.is_some_and(|panel| panel.phone.with(|phone| phone.current().is_some())));
     view! {
         <div class="chunk-note" role="alert">
             <p>"This part of the panel could not be loaded. The server may be away, or have a newer version."</p>

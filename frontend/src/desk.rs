@@ -9,9 +9,9 @@ use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::browser::page::{self, Theme};
+use crate::browser::page;
 use crate::browser::{history, notifications};
-use crate::chunk::{Chunk, Coming, Lazy, Source};
+use crate::chunk::{Chunk, Lazy};
 use crate::components::call_card::CallCard;
 use crate::components::incoming_card::IncomingCard;
 use crate::components::link_bar::LinkBar;
@@ -44,16 +44,6 @@ static HOOKS: Hooks = Hooks {
     hear,
     end,
 };
-
-/// Begins; `source` gives the parts that come later.
-pub fn start(source: fn(Chunk) -> Coming) {
-    console_error_panic_hook::set_once();
-    Theme::load().apply();
-    leptos::mount::mount_to_body(move || {
-        provide_context(Source(source));
-        view! { <App/> }
-    });
-}
 
 fn begin(panel: Panel, me: AgentId, offers: Vec<Ring>, current: Vec<LiveCall>) {
     telephone::feed(panel, Input::SignedIn(me));
@@ -137,8 +127,9 @@ pub(crate) fn active(panel: Panel) {
     }
 }
 
+/// The desk.
 #[component]
-fn App() -> impl IntoView {
+pub(crate) fn App() -> impl IntoView {
     let panel = Panel::new(&HOOKS);
     provide_context(panel);
     provide_context(KeypadOpen(RwSignal::new(false)));

@@ -1,8 +1,9 @@
-//! The web panel of Cordboard: two client-side Leptos programs over one pure model.
+//! The web panel of Cordboard: a client-side Leptos program over one pure model.
 //!
 //! The model is plain state, inputs and effects, without a browser and without a clock; it runs and is tested
-//! natively. The programs show it and carry out its effects: the *desk* for those who take calls, *manage* for those
-//! who look after people and routing. They are two so that nobody who takes calls waits for pages of admins.
+//! natively. The views show it and carry out its effects: the *desk* for those who take calls, *manage* for those who
+//! look after people and routing. What the desk does not need at once comes later, in files of its own, so that nobody
+//! who takes calls waits for pages of admins.
 #![cfg_attr(
     target_arch = "wasm32",
     expect(unreachable_pub, reason = "the component macro writes `pub`, whatever it is asked for")
@@ -26,7 +27,7 @@ pub mod chunk;
 #[cfg(target_arch = "wasm32")]
 mod components;
 #[cfg(target_arch = "wasm32")]
-pub mod desk;
+mod desk;
 #[cfg(target_arch = "wasm32")]
 mod device;
 #[cfg(target_arch = "wasm32")]
@@ -34,7 +35,7 @@ mod emergencies;
 #[cfg(target_arch = "wasm32")]
 mod live;
 #[cfg(target_arch = "wasm32")]
-pub mod manage;
+mod manage;
 #[cfg(target_arch = "wasm32")]
 mod pages;
 #[cfg(target_arch = "wasm32")]
@@ -44,4 +45,9 @@ pub mod parts;
 #[cfg(target_arch = "wasm32")]
 mod shortcuts;
 #[cfg(target_arch = "wasm32")]
+mod start;
+#[cfg(target_arch = "wasm32")]
 mod telephone;
+
+#[cfg(target_arch = "wasm32")]
+pub use start::start;

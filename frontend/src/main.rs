@@ -1,9 +1,9 @@
-//! The desk: the program of those who take calls.
+//! The panel: the desk of those who take calls, and management.
 
 #[cfg(target_arch = "wasm32")]
 mod split;
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    cordboard_frontend::desk::start(split::source);
+    cordboard_frontend::start(split::source);
 }

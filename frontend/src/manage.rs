@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::history;
-use crate::browser::page::{self, Theme};
+use crate::browser::page;
 use crate::components::badge::VerdictBadge;
 use crate::components::icon::{Glyph, Icon, Mark};
 use crate::components::link_bar::LinkBar;
@@ -76,15 +76,9 @@ static HOOKS: Hooks = Hooks {
     end: |_| {},
 };
 
-/// Begins.
-pub fn start() {
-    console_error_panic_hook::set_once();
-    Theme::load().apply();
-    leptos::mount::mount_to_body(App);
-}
-
+/// Management.
 #[component]
-fn App() -> impl IntoView {
+pub(crate) fn App() -> impl IntoView {
     let panel = Panel::new(&HOOKS);
     provide_context(panel);
     provide_context(Editor::new(panel));

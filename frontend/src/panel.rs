@@ -56,7 +56,7 @@ pub(crate) enum Popover {
     Account,
 }
 
-/// What one of the two programs does with what only it shows. The desk has a telephone; management has none, and does
+/// What one half of the panel does with what only it shows. The desk has a telephone; management has none, and does
 /// not carry its code.
 pub(crate) struct Hooks {
     pub(crate) program: Program,

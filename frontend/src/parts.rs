@@ -5,6 +5,11 @@ use leptos::prelude::*;
 use crate::components::{reach, switch_menu};
 use crate::pages::{calls, devices, help};
 
+/// Management.
+pub fn manage() -> AnyView {
+    view! { <crate::manage::App/> }.into_any()
+}
+
 /// The call log, with the Why of each call.
 pub fn calls() -> AnyView {
     view! { <calls::Calls/> }.into_any()

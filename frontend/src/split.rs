@@ -25,6 +25,7 @@ macro_rules! cut {
     };
 }
 
+cut!(manage in manage: parts::manage);
 cut!(calls in pages: parts::calls);
 cut!(devices in pages: parts::devices);
 cut!(help in pages: parts::help);
@@ -35,6 +36,7 @@ cut!(resume in menus: parts::resume);
 /// A part of the desk, from its file.
 pub(crate) fn source(chunk: Chunk) -> Coming {
     match chunk {
+        Chunk::Manage => Box::pin(async { manage().await.ok() }),
         Chunk::Calls => Box::pin(async { calls().await.ok() }),
         Chunk::Devices => Box::pin(async { devices().await.ok() }),
         Chunk::Help => Box::pin(async { help().await.ok() }),

@@ -1,5 +1,6 @@
 //! Builds the web panel: compile to WebAssembly, bind in-process, write `target/spa` from the pages in `frontend`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,17 +12,17 @@ use crate::site::{self, Site};
 use crate::split::{self, Cut};
 use crate::{bindgen, say, workspace};
 
-/// The pages, each with its own program: the desk, and the management pages under `/manage`.
+/// The pages, both with the same program: the desk, and management under `/manage`.
 const PAGES: [&str; 2] = ["index.html", "manage.html"];
-/// The desk's program, and the package of both.
-const DESK: &str = "cordboard-frontend";
-/// The program of management.
-const MANAGE: &str = "cordboard-manage";
-/// The most bytes the desk's program may have as browsers receive it, compressed with brotli: what comes before it works.
+/// The package of the panel, and its program.
+const PANEL: &str = "cordboard-frontend";
+/// How the files begin that the desk never loads.
+const MANAGE: &str = "part-manage-";
+/// The most bytes the desk may need before it works, as browsers receive them, compressed with brotli.
 const DESK_LIMIT: usize = 250_000;
 /// The most bytes of the desk with all its parts, compressed with brotli.
 const DESK_WHOLE_LIMIT: usize = 300_000;
-/// The most bytes of all programs together, compressed with brotli.
+/// The most bytes of the whole panel, compressed with brotli.
 const TOGETHER_LIMIT: usize = 600_000;
 
 /// How the panel is compiled.
@@ -42,16 +43,13 @@ pub(crate) fn folder() -> PathBuf {
 pub(crate) fn build(flavor: Flavor) -> Result<()> {
     workspace::ensure_wasm_target()?;
     let built = say::step("compile the panel to WebAssembly", || match flavor {
-        Flavor::Release => {
-            cargo("build", flavor, &["--package", DESK, "--bin", MANAGE])?;
-            // Only the last step of the compiler sees these: the library is compiled once for both programs.
-            cargo(
-                "rustc",
-                flavor,
-                &["--package", DESK, "--bin", DESK, "--", "--cfg", "split", "-Clink-args=--emit-relocs"],
-            )
-        }
-        Flavor::Dev => cargo("build", flavor, &["--package", DESK]),
+        // Only the last step of the compiler sees these: the library is compiled once, cut or not.
+        Flavor::Release => cargo(
+            "rustc",
+            flavor,
+            &["--package", PANEL, "--bin", PANEL, "--", "--cfg", "split", "-Clink-args=--emit-relocs"],
+        ),
+        Flavor::Dev => cargo("build", flavor, &["--package", PANEL]),
     })?;
     say::step("bind and pack the panel", || pack(&built, flavor))
 }
@@ -86,9 +84,23 @@ fn pack(built: &Path, flavor: Flavor) -> Result<()> {
     let source = workspace::root().join("frontend");
     let release = flavor == Flavor::Release;
     let mut site = Site::begin(&folder(), release)?;
+    // Both pages start the same program: it is packed once.
+    let mut programs = BTreeMap::new();
     for name in PAGES {
         let html = fs::read_to_string(source.join(name)).with_context(|| format!("cannot read frontend/{name}"))?;
-        let html = Page::parse(&html)?.render(|asset| put(&mut site, &source, built, release, asset))?;
+        let html = Page::parse(&html)?.render(|asset| match asset {
+            Asset::Rust { bin } => match programs.get(bin) {
+                Some(started) => Ok(String::clone(started)),
+                None => {
+                    let started = start(&mut site, built, release, bin)?;
+                    programs.insert(bin.clone(), started.clone());
+                    Ok(started)
+                }
+            },
+            Asset::Css { .. } | Asset::Icon { .. } | Asset::CopyFile { .. } | Asset::CopyDir { .. } => {
+                put(&mut site, &source, asset)
+            }
+        })?;
         site.add(name, html.as_bytes())?;
     }
     report(&site);
@@ -98,23 +110,20 @@ fn pack(built: &Path, flavor: Flavor) -> Result<()> {
     site.finish()
 }
 
-/// Adds what a page asks for, and gives what stands in its place.
-fn put(site: &mut Site, source: &Path, built: &Path, release: bool, asset: &Asset) -> Result<String> {
+/// Adds a program, and gives what starts it. The release is cut into parts; for work on the panel it stays whole.
+fn start(site: &mut Site, built: &Path, release: bool, bin: &str) -> Result<String> {
+    let wasm = built.join(bin).with_extension("wasm");
+    let folder = workspace::cargo_target().join("bound").join(bin);
+    site::remove(&folder)?;
+    let cut = if release { Some(split::cut(&wasm, &folder.with_extension("cut"))?) } else { None };
+    bind(cut.as_ref().map_or(&wasm, |cut| &cut.main), &folder, release)?;
+    program(site, bin, &folder, cut.as_ref())
+}
+
+/// Adds a file a page asks for, and gives what stands in its place.
+fn put(site: &mut Site, source: &Path, asset: &Asset) -> Result<String> {
     match asset {
-        Asset::Rust { bin } => {
-            let wasm = built.join(bin).with_extension("wasm");
-            let folder = workspace::cargo_target().join("bound").join(bin);
-            site::remove(&folder)?;
-            // Only the desk has a limit that parts help with.
-            if release && bin == DESK {
-                let cut = split::cut(&wasm, &folder.with_extension("cut"))?;
-                bind(&cut.main, &folder, release, Some(&cut))?;
-                program(site, bin, &folder, Some(&cut))
-            } else {
-                bind(&wasm, &folder, release, None)?;
-                program(site, bin, &folder, None)
-            }
-        }
+        Asset::Rust { bin } => bail!("{bin} is a program, not a file"),
         Asset::Css { href } => {
             let name = add_source(site, source, href)?;
             Ok(format!(r#"<link rel="stylesheet" href="/{name}">"#))
@@ -163,7 +172,7 @@ fn program(site: &mut Site, bin: &str, bound: &Path, cut: Option<&Cut>) -> Resul
 }
 
 /// Makes the JavaScript glue and the final module in a folder.
-fn bind(wasm: &Path, folder: &Path, release: bool, cut: Option<&Cut>) -> Result<()> {
+fn bind(wasm: &Path, folder: &Path, release: bool) -> Result<()> {
     Bindgen::new()
         .input_path(wasm)
         .out_name("panel")
@@ -173,7 +182,7 @@ fn bind(wasm: &Path, folder: &Path, release: bool, cut: Option<&Cut>) -> Result<
         .remove_producers_section(release)
         .omit_default_module_path(true)
         // Parts take the memory, the stack and the table of functions from the main module.
-        .keep_lld_exports(cut.is_some())
+        .keep_lld_exports(release)
         .generate(folder)
         .with_context(|| format!("cannot bind {}", wasm.display()))
 }
@@ -216,15 +225,17 @@ fn hold_to_limits(site: &Site) -> Result<()> {
     for file in site.written.iter().filter(|file| is_program(&file.name)) {
         let size = file.brotli.unwrap_or(file.raw);
         together += size;
-        if file.name.starts_with(split::PART) {
+        if file.name.starts_with(MANAGE) {
+            continue;
+        } else if file.name.starts_with(split::PART) {
             parts += size;
-        } else if file.name.starts_with(DESK) {
+        } else {
             desk += size;
         }
     }
     hold("the desk before it works", desk, DESK_LIMIT)?;
     hold("the desk with all its parts", desk + parts, DESK_WHOLE_LIMIT)?;
-    hold("all programs together", together, TOGETHER_LIMIT)
+    hold("the whole panel", together, TOGETHER_LIMIT)
 }
 
 fn hold(what: &str, size: usize, limit: usize) -> Result<()> {

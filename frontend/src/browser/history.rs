@@ -1,6 +1,6 @@
 //! The address of the page, changed without loading anew.
 
-use crate::model::route::Route;
+use crate::model::route::{Program, Route};
 use wasm_bindgen::JsValue;
 
 use super::page::listen;
@@ -9,6 +9,11 @@ use super::window;
 /// The page the address names.
 pub(crate) fn route() -> Route {
     Route::at(&window().location().pathname().unwrap_or_default())
+}
+
+/// The half of the panel the address belongs to.
+pub(crate) fn program() -> Program {
+    Program::at(&window().location().pathname().unwrap_or_default())
 }
 
 /// Goes to a page; Back comes back from it.
@@ -32,7 +37,7 @@ pub(crate) fn is_at(route: Route) -> bool {
     window().location().pathname().is_ok_and(|path| path == route.path())
 }
 
-/// Loads a page that another program shows.
+/// Loads a page of the other half.
 pub(crate) fn load(route: Route) {
     // A navigation that cannot begin leaves the page as it is.
     let _ = window().location().assign(route.path());

@@ -1,12 +1,21 @@
 //! The addresses of the panel.
 
-/// Which of the two programs shows a page.
+/// Which half of the panel shows a page; each is loaded as a page of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// For those who take calls.
     Desk,
     /// For those who look after people and routing.
     Manage,
+}
+
+impl Program {
+    /// The half an address belongs to, whether or not it has such a page.
+    pub fn at(path: &str) -> Self {
+        let path = path.trim_end_matches('/');
+        let manages = path == "/team" || path == "/manage" || path.starts_with("/manage/");
+        if manages { Self::Manage } else { Self::Desk }
+    }
 }
 
 /// A page.
@@ -81,7 +90,7 @@ impl Route {
     pub fn at(path: &str) -> Self {
         match path.trim_end_matches('/') {
             "" => Self::Desk,
-            // Its address before management became a program of its own, and the door of that program.
+            // Its address before management became a page of its own, and the door of that page.
             "/team" | "/manage" => Self::Team,
             path => ALL.iter().find(|(_, known)| *known == path).map_or(Self::Unknown, |(route, _)| *route),
         }
@@ -128,5 +137,14 @@ mod tests {
         assert_eq!(Route::at("/calls/"), Route::Calls);
         assert_eq!(Route::at("/team"), Route::Team);
         assert_eq!(Route::at("/elsewhere"), Route::Unknown);
+        for (path, program) in [
+            ("/manage", Program::Manage),
+            ("/team/", Program::Manage),
+            ("/manage/elsewhere", Program::Manage),
+            ("/management", Program::Desk),
+            ("/", Program::Desk),
+        ] {
+            assert_eq!(Program::at(path), program, "{path}");
+        }
     }
 }
