@@ -34,6 +34,18 @@ pub enum Chunk {
     SwitchMenu,
     /// Whether to resume from an opt-out.
     Resume,
+    /// Calls a number or a colleague.
+    CallOut,
+    /// Calls one may take.
+    Floor,
+    /// To whom the call in hand is handed over.
+    Transfer,
+    /// The transfer under way.
+    TransferUnderWay,
+    /// Notes and filing of the call in hand.
+    Notes,
+    /// Notes and filing of the call that is over.
+    LastNotes,
 }
 
 /// How the parts come: from files of their own, or from this program where it was not split.

@@ -6,7 +6,7 @@
 
 use cordboard_shared::agent::Presence;
 use cordboard_shared::call::CallView;
-use cordboard_shared::event::{LiveCall, Ring, RingStop};
+use cordboard_shared::event::{DeviceView, FloorCall, LiveCall, Ring, RingStop};
 use cordboard_shared::id::{CallId, DepartmentId, OfferId};
 use cordboard_shared::policy::EmergencyRoute;
 use cordboard_shared::version::FeedPosition;
@@ -18,6 +18,7 @@ use serde::de::{
 };
 use serde_json::{Map, Value};
 
+use crate::model::floor::Floor;
 use crate::model::roster::{Group, Picture};
 
 /// The text is no JSON, or not of the wanted shape. Nobody reads which member was wrong in a browser, and words for
@@ -110,6 +111,10 @@ pub enum Message {
     CallAudio(CallId, String),
     /// A call's final record.
     CallLogged(Box<CallView>),
+    /// The calls one may take now.
+    Floor(Vec<FloorCall>),
+    /// The own devices now.
+    Devices(Vec<DeviceView>),
     /// A department's line: callers waiting, and the longest wait in milliseconds.
     Queue(DepartmentId, u32, u64),
     /// The policy has changed.
@@ -165,15 +170,15 @@ pub struct Reader {
     offers: fn(Map<String, Value>) -> Result<Offers, DecodeError>,
 }
 
-/// What rings and what is talked on.
-type Offers = (Vec<Ring>, Vec<LiveCall>);
+/// What rings, what is talked on, and what is live besides.
+type Offers = (Vec<Ring>, Vec<LiveCall>, Floor);
 
 /// Reads calls.
 pub const WITH_CALLS: Reader = Reader { message: call_message, offers };
 /// Notes that a call rings, and nothing else about calls.
 pub const WITHOUT_CALLS: Reader = Reader {
     message: |kind, _| Ok(if kind == "ring" { Message::RingsElsewhere } else { Message::Other }),
-    offers: |_| Ok((Vec::new(), Vec::new())),
+    offers: |_| Ok((Vec::new(), Vec::new(), Floor::default())),
 };
 
 /// Reads a frame of the live socket.
@@ -193,6 +198,8 @@ fn call_message(kind: &str, mut data: Map<String, Value>) -> Result<Message, Dec
         "call.state" => Message::CallState(Box::new(live_call(data)?)),
         "call.audio" => Message::CallAudio(field(&mut data, "call")?, field(&mut data, "verdict")?),
         "call.logged" => Message::CallLogged(Box::new(from_value::<CallView>(Value::Object(data))?)),
+        "floor.changed" => Message::Floor(list(&mut data, "calls")?),
+        "devices.changed" => Message::Devices(list(&mut data, "devices")?),
         _ => Message::Other,
     })
 }
@@ -204,7 +211,12 @@ fn offers(mut data: Map<String, Value>) -> Result<Offers, DecodeError> {
         }
         Some(_) | None => Vec::new(),
     };
-    Ok((field(&mut data, "offers")?, calls))
+    let floor = Floor {
+        calls: list(&mut data, "floor")?,
+        devices: list(&mut data, "devices")?,
+        dispositions: list(&mut data, "dispositions")?,
+    };
+    Ok((field(&mut data, "offers")?, calls, floor))
 }
 
 fn message(kind: &str, data: Value, reader: Reader) -> Result<Message, DecodeError> {
@@ -239,10 +251,10 @@ fn message(kind: &str, data: Value, reader: Reader) -> Result<Message, DecodeErr
 
 fn picture(mut data: Map<String, Value>, reader: Reader) -> Result<Picture, DecodeError> {
     let mut about_calls = Map::new();
-    for name in ["offers", "calls"] {
+    for name in ["offers", "calls", "floor", "devices", "dispositions"] {
         about_calls.insert(name.to_owned(), data.remove(name).unwrap_or_default());
     }
-    let (offers, calls) = (reader.offers)(about_calls)?;
+    let (offers, calls, floor) = (reader.offers)(about_calls)?;
     // Those who see the policy find the emergency routes in it.
     let mut emergencies = list(&mut data, "emergencies")?;
     if let Some(Value::Object(mut policy)) = data.remove("policy") {
@@ -257,6 +269,7 @@ fn picture(mut data: Map<String, Value>, reader: Reader) -> Result<Picture, Deco
         numbers: list(&mut data, "numbers")?,
         offers,
         calls,
+        floor,
         zone: field::<Option<_>>(&mut data, "zone")?.unwrap_or_default(),
         away_reasons: list(&mut data, "away_reasons")?,
         emergencies,

@@ -1,5 +1,6 @@
 //! The desk: its pages, its telephone, and what runs as long as it is open.
 
+use crate::model::link::LinkState;
 use crate::model::log::CallLog;
 use crate::model::notice::by_server;
 use crate::model::route::{Program, Route};
@@ -11,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::page;
 use crate::browser::{history, notifications};
-use crate::chunk::{Chunk, Lazy};
+use crate::chunk::{Chunk, Lazy, Source};
 use crate::components::call_card::CallCard;
 use crate::components::incoming_card::IncomingCard;
 use crate::components::link_bar::LinkBar;
@@ -65,11 +66,13 @@ fn hear(panel: Panel, message: Message) {
         Message::RingLease(offer, lease_ms) => feed(Input::LeaseRenewed(offer, lease_ms)),
         Message::RingStop(offer, reason) => feed(Input::RingStopped(offer, reason)),
         Message::CallState(call) => feed(Input::CallChanged(call)),
-        Message::CallAudio(call, verdict) => telephone::audio_verdict(panel, call, &verdict),
+        Message::CallAudio(call, verdict) => feed(Input::SoundMeasured(call, verdict)),
         Message::CallLogged(call) => {
             feed(Input::CallLogged(call.uid));
             panel.log.update(|log| log.logged(*call));
         }
+        Message::Floor(calls) => panel.floor.update(|floor| floor.calls = calls),
+        Message::Devices(devices) => panel.floor.update(|floor| floor.devices = devices),
         Message::Gap => panel.log.set(CallLog::default()),
         Message::Callbacks => callbacks::load(panel),
         // New rules touch every line.
@@ -138,6 +141,7 @@ pub(crate) fn App() -> impl IntoView {
     telephone::watch(panel);
     page::on_press(move || active(panel));
     page::confirm_leaving(move || panel.phone.with_untracked(|phone| phone.current().is_some()));
+    fetch_ahead(panel);
     Interval::new(TICK_MS, move || {
         panel.now.set(panel.exactly_now());
         live::watch(panel);
@@ -161,6 +165,23 @@ pub(crate) fn App() -> impl IntoView {
         <LiveRegions/>
         <audio id="call-audio" autoplay></audio>
     }
+}
+
+/// What is wanted in a call, and at a press, is here before it.
+fn fetch_ahead(panel: Panel) {
+    let Source(source) = expect_context();
+    Effect::new(move |fetched: Option<bool>| {
+        let live = panel.link.with(|link| link.state() == LinkState::Live);
+        if live && fetched != Some(true) {
+            spawn_local(async move {
+                for chunk in [Chunk::Transfer, Chunk::SwitchMenu] {
+                    // One that does not come is asked for again when it is wanted, and says so then.
+                    let _ = source(chunk).await;
+                }
+            });
+        }
+        live || fetched == Some(true)
+    });
 }
 
 /// Shows the sign-in or the panel, and keeps the address in step.

@@ -223,6 +223,8 @@ fn take_in(panel: Panel, frame: Frame) {
         | Message::CallState(_)
         | Message::CallAudio(..)
         | Message::CallLogged(_)
+        | Message::Floor(_)
+        | Message::Devices(_)
         | Message::Callbacks
         | Message::SignOutSoon(_)
         | Message::AwaySet(_)
@@ -235,6 +237,7 @@ fn take_snapshot(panel: Panel, mut picture: Picture) {
     panel.ahead.set_value(picture.as_of.0 - clock::now().0);
     let offers = std::mem::take(&mut picture.offers);
     let calls = std::mem::take(&mut picture.calls);
+    panel.floor.set(std::mem::take(&mut picture.floor));
     let emergencies = std::mem::take(&mut picture.emergencies);
     let me = picture.me.id;
     panel.notices.update(|notices| notices.emergencies = emergencies);

@@ -7,6 +7,7 @@ pub mod device;
 pub mod draft;
 pub mod duration;
 pub mod facts;
+pub mod floor;
 pub mod flow;
 pub mod link;
 pub mod log;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::model::floor::Floor;
 use crate::model::link::Link;
 use crate::model::log::CallLog;
 use crate::model::notice::Notices;
@@ -81,6 +82,8 @@ pub(crate) struct Panel {
     pub(crate) link: RwSignal<Link>,
     pub(crate) roster: RwSignal<Roster>,
     pub(crate) phone: RwSignal<Softphone>,
+    /// Calls one may take, own devices, words for filing.
+    pub(crate) floor: RwSignal<Floor>,
     pub(crate) switch: RwSignal<Switch>,
     pub(crate) log: RwSignal<CallLog>,
     pub(crate) device: RwSignal<Device>,
@@ -128,6 +131,7 @@ impl Panel {
             link: RwSignal::new(Link::default()),
             roster: RwSignal::new(Roster::default()),
             phone: RwSignal::new(Softphone::default()),
+            floor: RwSignal::new(Floor::default()),
             switch: RwSignal::new(Switch::default()),
             log: RwSignal::new(CallLog::default()),
             device: RwSignal::new(Device::default()),
@@ -231,6 +235,7 @@ impl Panel {
         self.roster.set(Roster::default());
         self.notices.set(Notices::default());
         self.callbacks.set(Vec::new());
+        self.floor.set(Floor::default());
         (self.hooks.end)(self);
         self.switch.set(Switch::default());
         self.log.set(CallLog::default());

@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
-use crate::components::{reach, switch_menu};
+use crate::components::{call_out, floor, notes, reach, switch_menu, transfer};
 use crate::pages::{calls, devices, help};
+use crate::panel::use_panel;
 
 /// Management.
 pub fn manage() -> AnyView {
@@ -33,6 +34,37 @@ pub fn reach() -> AnyView {
 /// What the switch offers besides its two sides.
 pub fn switch_menu() -> AnyView {
     view! { <switch_menu::Menu/> }.into_any()
+}
+
+/// Calls a number or a colleague.
+pub fn call_out() -> AnyView {
+    view! { <call_out::CallOut/> }.into_any()
+}
+
+/// Calls one may take.
+pub fn floor() -> AnyView {
+    view! { <floor::FloorCalls/> }.into_any()
+}
+
+/// To whom the call in hand is handed over.
+pub fn transfer() -> AnyView {
+    let call = use_panel().phone.with_untracked(|phone| phone.current().map(|call| call.call.uid));
+    call.map(|uid| view! { <transfer::Transfer uid=uid/> }).into_any()
+}
+
+/// The transfer under way.
+pub fn transfer_under_way() -> AnyView {
+    view! { <transfer::UnderWay/> }.into_any()
+}
+
+/// Notes and filing of the call in hand.
+pub fn notes() -> AnyView {
+    view! { <notes::CurrentNotes/> }.into_any()
+}
+
+/// Notes and filing of the call that is over.
+pub fn last_notes() -> AnyView {
+    view! { <notes::LastNotes/> }.into_any()
 }
 
 /// Whether to resume from an opt-out.

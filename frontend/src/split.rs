@@ -32,6 +32,12 @@ cut!(help in pages: parts::help);
 cut!(reach in menus: parts::reach);
 cut!(switch_menu in menus: parts::switch_menu);
 cut!(resume in menus: parts::resume);
+cut!(call_out in calling: parts::call_out);
+cut!(floor in calling: parts::floor);
+cut!(transfer in calling: parts::transfer);
+cut!(transfer_under_way in calling: parts::transfer_under_way);
+cut!(notes in calling: parts::notes);
+cut!(last_notes in calling: parts::last_notes);
 
 /// A part of the desk, from its file.
 pub(crate) fn source(chunk: Chunk) -> Coming {
@@ -43,5 +49,11 @@ pub(crate) fn source(chunk: Chunk) -> Coming {
         Chunk::Reach => Box::pin(async { reach().await.ok() }),
         Chunk::SwitchMenu => Box::pin(async { switch_menu().await.ok() }),
         Chunk::Resume => Box::pin(async { resume().await.ok() }),
+        Chunk::CallOut => Box::pin(async { call_out().await.ok() }),
+        Chunk::Floor => Box::pin(async { floor().await.ok() }),
+        Chunk::Transfer => Box::pin(async { transfer().await.ok() }),
+        Chunk::TransferUnderWay => Box::pin(async { transfer_under_way().await.ok() }),
+        Chunk::Notes => Box::pin(async { notes().await.ok() }),
+        Chunk::LastNotes => Box::pin(async { last_notes().await.ok() }),
     }
 }

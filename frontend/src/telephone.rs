@@ -1,6 +1,6 @@
 //! Carries out what the softphone model asks for: ringer, peer connection, microphone and frames.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::model::duration;
 use crate::model::softphone::{self, Input, Output, Press};
@@ -16,45 +16,62 @@ use crate::browser::ringer::Ringer;
 use crate::browser::storage::{self, Claim};
 use crate::browser::{notifications, page};
 use crate::panel::Panel;
-use crate::{device, shortcuts};
+use crate::{decode, device, shortcuts};
 
 /// The parts of a telephone that live in the browser.
 #[derive(Default)]
 pub(crate) struct Telephone {
     pub(crate) ringer: Ringer,
-    peer: RefCell<Option<Peer>>,
+    peers: RefCell<Vec<Peer>>,
     microphone: RefCell<Option<Microphone>>,
-    /// The call whose far side shall hear the microphone as soon as both are there.
-    attach_to: RefCell<Option<CallId>>,
+    /// The calls whose far side may hear the microphone: the server has said so.
+    open_for: RefCell<Vec<CallId>>,
+    /// The call in hand: of several, its far side alone hears the microphone and is heard.
+    in_hand: Cell<Option<CallId>>,
 }
 
 impl Telephone {
     /// Lets go of everything.
     pub(crate) fn hang_up(&self) {
         self.ringer.silence();
-        self.close();
+        self.open_for.borrow_mut().clear();
+        self.peers.borrow_mut().clear();
+        self.microphone.borrow_mut().take();
         notifications::close();
     }
 
-    fn close(&self) {
-        self.attach_to.borrow_mut().take();
-        self.peer.borrow_mut().take();
-        self.microphone.borrow_mut().take();
+    fn close(&self, uid: CallId) {
+        self.open_for.borrow_mut().retain(|known| *known != uid);
+        let mut peers = self.peers.borrow_mut();
+        peers.retain(|peer| peer.call != uid);
+        if peers.is_empty() {
+            self.microphone.borrow_mut().take();
+        }
     }
 
-    /// Sends the microphone to the far side if both are there and the server has said ok.
+    /// Sends the microphone to the far side of the call in hand, if all are there and the server has said ok, and to
+    /// nobody else; and lets that far side be heard.
     fn attach(&self, panel: Panel) {
-        let wanted = *self.attach_to.borrow();
-        let Some(uid) = wanted else { return };
-        let sender = self.peer.borrow().as_ref().filter(|peer| peer.call == uid).map(Peer::sender);
-        let track = self.microphone.borrow().as_ref().and_then(Microphone::track);
-        let (Some(sender), Some(track)) = (sender, track) else { return };
-        spawn_local(async move {
-            match Peer::replace_track(sender, Some(track)).await {
-                Ok(()) => peer::play_on(),
-                Err(why) => panel.alert(format!("The microphone could not be connected: {why}.")),
+        let peers = self.peers.borrow();
+        let in_hand = self.in_hand.get().filter(|uid| peers.iter().any(|peer| peer.call == *uid));
+        for peer in &*peers {
+            let chosen = in_hand.is_none_or(|uid| uid == peer.call);
+            let open = chosen && self.open_for.borrow().contains(&peer.call);
+            let track = self.microphone.borrow().as_ref().and_then(Microphone::track).filter(|_| open);
+            if in_hand == Some(peer.call) {
+                peer.play();
             }
-        });
+            if open && track.is_none() {
+                continue;
+            }
+            let sender = peer.sender();
+            spawn_local(async move {
+                match Peer::replace_track(sender, track).await {
+                    Ok(()) => peer::play_on(),
+                    Err(why) => panel.alert(format!("The microphone could not be connected: {why}.")),
+                }
+            });
+        }
     }
 }
 
@@ -111,11 +128,18 @@ fn perform(panel: Panel, output: Output) {
         Output::Silence => telephone.ringer.silence(),
         Output::Acknowledge(offer) => acknowledge(panel, offer),
         Output::OpenPeer(uid) => open_peer(panel, uid),
-        Output::ClosePeer => telephone.close(),
+        Output::ClosePeer(uid) => {
+            telephone.close(uid);
+            telephone.attach(panel);
+        }
+        Output::Listen(uid) => {
+            telephone.in_hand.set(Some(uid));
+            telephone.attach(panel);
+        }
         Output::ClaimSound(uid) => storage::claim_sound(uid, &shells.tab),
         Output::OpenMicrophone => open_microphone(panel),
         Output::AttachMicrophone(uid) => {
-            *telephone.attach_to.borrow_mut() = Some(uid);
+            telephone.open_for.borrow_mut().push(uid);
             telephone.attach(panel);
         }
         Output::EnableMicrophone(enabled) => {
@@ -169,7 +193,7 @@ fn open_peer(panel: Panel, uid: CallId) {
         Err(why) => return failed(why),
     };
     let connection = made.connection();
-    *panel.shells().telephone.peer.borrow_mut() = Some(made);
+    panel.shells().telephone.peers.borrow_mut().push(made);
     spawn_local(async move {
         let sdp = match peer::offer(&connection).await {
             Ok(sdp) => sdp,
@@ -230,7 +254,7 @@ fn send_press(panel: Panel, uid: CallId, press: Press) {
         feed(
             panel,
             match answer {
-                Ok(_) => Input::PressDone(press),
+                Ok(_) => Input::PressDone(uid, press),
                 Err(problem) => Input::PressRefused(problem.detail),
             },
         );
@@ -253,16 +277,23 @@ pub(crate) fn announcement(panel: Panel, ring: &Ring) -> String {
     )
 }
 
-/// What the server measured about the sound of the current call.
-pub(crate) fn audio_verdict(panel: Panel, uid: CallId, verdict: &str) {
-    let current = panel.phone.with_untracked(|phone| phone.current().map(|call| call.call.uid));
-    if current != Some(uid) {
-        return;
-    }
-    match verdict {
-        "microphone_silent" => panel.alert("Your microphone is silent: the caller hears nothing."),
-        "nothing_from_carrier" => panel.alert("No sound comes from the caller's side."),
-        "network_poor" => panel.alert("The caller may not hear you well: the network is poor."),
-        _ => {}
-    }
+/// Asks the server for something about a call; `done` hears its answer, or why not, in a sentence.
+pub(crate) fn ask(panel: Panel, message: ClientMessage, done: impl FnOnce(Result<Value, String>) + 'static) {
+    panel.shells().live.send(message, move |answer| done(answer.map_err(|problem| problem.detail)));
+}
+
+/// Asks for a call that this tab shall talk on: `done` hears when it is there, or why not.
+pub(crate) fn place(panel: Panel, message: ClientMessage, done: impl FnOnce(Result<(), String>) + 'static) {
+    let (named, here) = match &message {
+        ClientMessage::Take { call } => (Some(*call), true),
+        ClientMessage::Dial { device, .. } => (None, device.is_none()),
+        _ => (None, true),
+    };
+    ask(panel, message, move |answer| {
+        let placed = answer.map(|data| named.or_else(|| decode::read(data.get("call")?).ok()));
+        if let Ok(Some(uid)) = placed {
+            feed(panel, if here { Input::Placed(uid) } else { Input::PlacedElsewhere(uid) });
+        }
+        done(placed.map(|_| ()));
+    });
 }

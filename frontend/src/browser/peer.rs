@@ -1,5 +1,8 @@
 //! The sound connection of one call: one audio line both ways, made while it rings, the microphone attached at Answer.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use cordboard_shared::id::CallId;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -17,6 +20,8 @@ pub(crate) struct Peer {
     pub(crate) call: CallId,
     connection: RtcPeerConnection,
     sender: RtcRtpSender,
+    /// The far side's voice, once it has come.
+    voice: Rc<RefCell<Option<MediaStream>>>,
     _track: Closure<dyn FnMut(RtcTrackEvent)>,
     _state: Closure<dyn FnMut()>,
 }
@@ -29,13 +34,16 @@ impl Peer {
         init.set_direction(RtcRtpTransceiverDirection::Sendrecv);
         let sender = connection.add_transceiver_with_str_and_init("audio", &init).sender();
 
-        let track = Closure::<dyn FnMut(RtcTrackEvent)>::new(|event: RtcTrackEvent| {
+        let voice = Rc::<RefCell<Option<MediaStream>>>::default();
+        let heard = voice.clone();
+        let track = Closure::<dyn FnMut(RtcTrackEvent)>::new(move |event: RtcTrackEvent| {
             let stream = event.streams().get(0).dyn_into::<MediaStream>().ok().or_else(|| {
                 let stream = MediaStream::new().ok()?;
                 stream.add_track(&event.track());
                 Some(stream)
             });
             play(stream.as_ref());
+            *heard.borrow_mut() = stream;
         });
         connection.set_ontrack(track.as_ref().dyn_ref());
         let watched = connection.clone();
@@ -45,7 +53,7 @@ impl Peer {
             }
         });
         connection.set_onconnectionstatechange(state.as_ref().dyn_ref());
-        Ok(Self { call, connection, sender, _track: track, _state: state })
+        Ok(Self { call, connection, sender, voice, _track: track, _state: state })
     }
 
     /// A handle for the steps that wait.
@@ -59,6 +67,13 @@ impl Peer {
         Ok(())
     }
 
+    /// Lets the far side of this call be heard, and no other.
+    pub(crate) fn play(&self) {
+        if let Some(voice) = &*self.voice.borrow() {
+            play(Some(voice));
+        }
+    }
+
     /// What sends the microphone.
     pub(crate) fn sender(&self) -> RtcRtpSender {
         self.sender.clone()
@@ -70,7 +85,11 @@ impl Drop for Peer {
         self.connection.set_ontrack(None);
         self.connection.set_onconnectionstatechange(None);
         self.connection.close();
-        play(None);
+        // Another call may be heard meanwhile.
+        let voice = self.voice.borrow();
+        if voice.is_none() || audio().and_then(|audio| audio.src_object()).as_ref() == voice.as_ref() {
+            play(None);
+        }
     }
 }
 
@@ -94,7 +113,10 @@ pub(crate) async fn accept(connection: &RtcPeerConnection, sdp: &str) -> Result<
 /// Plays the far side's voice in the page's one audio element.
 fn play(stream: Option<&MediaStream>) {
     if let Some(audio) = audio() {
-        audio.set_src_object(stream);
+        // Setting what is there already would interrupt it.
+        if audio.src_object().as_ref() != stream {
+            audio.set_src_object(stream);
+        }
         start(&audio);
     }
 }

@@ -46,7 +46,16 @@ fn row(panel: Panel, item: CallbackView) -> impl IntoView {
                 <span class="cell-second">{place}" · "{move || since.get()}</span>
             </div>
             {if item.due_at.is_some() {
+                let dialed = number.clone();
                 view! {
+                    <button
+                        type="button"
+                        class="btn btn-sm btn-primary"
+                        aria-label=format!("Call {number}")
+                        on:click=move |_| callbacks::dial(panel, call, dialed.clone())
+                    >
+                        "Call"
+                    </button>
                     <button
                         type="button"
                         class="btn btn-sm"

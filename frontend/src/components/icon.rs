@@ -30,6 +30,9 @@ pub(crate) enum Icon {
     Missed,
     Dash,
     Bell,
+    Forward,
+    Park,
+    Dot,
 }
 
 impl Icon {
@@ -77,6 +80,9 @@ impl Icon {
             Self::Cross => "M6.5 6.5l11 11M17.5 6.5l-11 11",
             Self::Missed => "M17.5 6.5l-11 11M6.5 9.5v8h8",
             Self::Dash => "M6 12h12",
+            Self::Forward => "M4 12h14M13 6.5l5.5 5.5-5.5 5.5",
+            Self::Park => "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM10 16.5v-9h2.6a2.6 2.6 0 0 1 0 5.2H10",
+            Self::Dot => "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
             Self::Bell => "M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15zM10 20.5a2.2 2.2 0 0 0 4 0",
         }
     }

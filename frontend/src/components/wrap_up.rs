@@ -5,6 +5,7 @@ use cordboard_shared::event::ClientMessage;
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
+use crate::chunk::{Chunk, Lazy};
 use crate::model::duration;
 use crate::panel::use_panel;
 
@@ -17,6 +18,7 @@ pub(crate) fn WrapUp() -> impl IntoView {
     });
     let ends = Memo::new(move |_| panel.presence().and_then(|presence| presence.effective.next_change_at));
     let left = move || ends.get().map(|at| duration::short(at.since(panel.now.get()) + 999));
+    let talked = Memo::new(move |_| panel.phone.with(|phone| phone.last().is_some()));
     let problem = RwSignal::new(None::<String>);
     let send = move |message: ClientMessage| {
         problem.set(None);
@@ -40,6 +42,9 @@ pub(crate) fn WrapUp() -> impl IntoView {
                     <button type="button" class="btn" on:click=move |_| send(ClientMessage::WrapUpExtend {})>"+30 s"</button>
                     <button type="button" class="btn btn-primary" on:click=move |_| send(ClientMessage::WrapUpDone {})>"Done"</button>
                 </div>
+                <Show when=move || talked.get()>
+                    <Lazy chunk=Chunk::LastNotes/>
+                </Show>
             </section>
         </Show>
     }

@@ -3,7 +3,7 @@
 use cordboard_shared::agent::{Actor, Block, Source, Stamp, Verdict};
 use cordboard_shared::call::{MediaState, RecordingState};
 use cordboard_shared::department::{Department, Fallback, Member, Sticky, StickyMode, Strategy};
-use cordboard_shared::event::{ServerFrame, ServerMessage, Snapshot};
+use cordboard_shared::event::{DeviceViewKind, FloorState, ServerFrame, ServerMessage, Snapshot};
 use cordboard_shared::id::{AgentId, EmergencyId};
 use cordboard_shared::policy::{Policy, ReachPatch};
 use cordboard_shared::schedule::{Day, Slot};
@@ -99,6 +99,8 @@ fn every_frame_reads_as_it_was_written() {
         (ServerMessage::SignOutSoon { at: Millis(8) }, Message::SignOutSoon(Millis(8))),
         (ServerMessage::AwaySet { reason: "missed_2".to_owned() }, Message::AwaySet("missed_2".to_owned())),
         (ServerMessage::AwayOver {}, Message::AwayOver),
+        (ServerMessage::FloorChanged { calls: vec![floor_call()] }, Message::Floor(vec![floor_call()])),
+        (ServerMessage::DevicesChanged { devices: vec![desk_phone()] }, Message::Devices(vec![desk_phone()])),
         (ServerMessage::Draining { retry_ms: 500 }, Message::Draining(500)),
     ];
     for (message, wanted) in pairs {
@@ -141,12 +143,36 @@ fn group() -> Group {
     }
 }
 
+fn floor_call() -> FloorCall {
+    FloorCall {
+        call: call(1_000).uid,
+        number: Pii("+442079460199".to_owned()),
+        name: None,
+        state: FloorState::Parked,
+        department: None,
+        agents: vec![ASHA],
+        slot: Some("701".to_owned()),
+        since: Millis(9),
+    }
+}
+
+fn desk_phone() -> DeviceView {
+    DeviceView {
+        id: "phone:1001".to_owned(),
+        kind: DeviceViewKind::Phone,
+        name: "Desk phone 1001".to_owned(),
+        ready: true,
+        rings: true,
+    }
+}
+
 #[test]
 fn a_snapshot_gives_what_the_panel_needs_of_it() {
     let wanted = Picture {
         groups: vec![group()],
         offers: vec![ring()],
         calls: vec![live_call()],
+        floor: Floor { calls: vec![floor_call()], devices: vec![desk_phone()], dispositions: vec!["Sale".to_owned()] },
         emergencies: vec![emergency()],
         ..snapshot()
     };
@@ -162,9 +188,9 @@ fn a_snapshot_gives_what_the_panel_needs_of_it() {
         zone: wanted.zone.clone(),
         policy: Some(Box::new(policy())),
         away_reasons: wanted.away_reasons.clone(),
-        floor: Vec::new(),
-        devices: Vec::new(),
-        dispositions: Vec::new(),
+        floor: wanted.floor.calls.clone(),
+        devices: wanted.floor.devices.clone(),
+        dispositions: wanted.floor.dispositions.clone(),
         as_of: wanted.as_of,
     };
 
@@ -172,7 +198,7 @@ fn a_snapshot_gives_what_the_panel_needs_of_it() {
     let with = frame(&text, WITH_CALLS).unwrap();
     assert_eq!(with.message, Message::Snapshot(Box::new(wanted.clone())));
     let without = frame(&text, WITHOUT_CALLS).unwrap();
-    let wanted = Picture { offers: Vec::new(), calls: Vec::new(), ..wanted };
+    let wanted = Picture { offers: Vec::new(), calls: Vec::new(), floor: Floor::default(), ..wanted };
     assert_eq!(without.message, Message::Snapshot(Box::new(wanted)));
 }
 

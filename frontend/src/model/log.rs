@@ -2,7 +2,7 @@
 
 use cordboard_shared::Millis;
 use cordboard_shared::api::calls::CallPage;
-use cordboard_shared::call::{CallCause, CallResult, CallView, RecordingKind, RecordingView};
+use cordboard_shared::call::{CallCause, CallResult, CallView, Direction, RecordingKind, RecordingView};
 
 /// How far the log is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,13 @@ pub fn cause_words(cause: CallCause) -> &'static str {
 /// The voicemail message of a call, if one was left.
 pub fn voicemail(call: &CallView) -> Option<&RecordingView> {
     call.recordings.iter().find(|recording| recording.kind == RecordingKind::Voicemail)
+}
+
+/// The number of the far side, for calling it: who called us, or whom we called.
+pub fn other_number(call: &CallView) -> Option<String> {
+    let party = if call.direction == Direction::Inbound { &call.from } else { &call.to };
+    let number = &party.number.0;
+    number.chars().any(|c| c.is_ascii_digit()).then(|| number.clone())
 }
 
 /// Name or number of the calling party.

@@ -10,6 +10,8 @@ use cordboard_shared::id::{AgentId, DepartmentId};
 use cordboard_shared::policy::EmergencyRoute;
 use serde::Deserialize;
 
+use crate::model::floor::Floor;
+
 /// A department, as far as those who work in it need it; the rest of its settings is for the routing page.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Group {
@@ -49,6 +51,8 @@ pub struct Picture {
     pub offers: Vec<Ring>,
     /// Own calls now.
     pub calls: Vec<LiveCall>,
+    /// What is live besides them.
+    pub floor: Floor,
     /// Account time zone.
     pub zone: String,
     /// The words an Away may give as its reason.
@@ -281,6 +285,7 @@ pub(crate) mod tests {
             numbers: Vec::new(),
             offers: Vec::new(),
             calls: Vec::new(),
+            floor: Floor::default(),
             zone: "Asia/Kolkata".to_owned(),
             away_reasons: vec!["Lunch".to_owned()],
             emergencies: Vec::new(),

@@ -3,29 +3,29 @@
 //! Frames of the live socket, presses and news of the peer connection go in; what the browser shall do comes out.
 //! It never claims what the server has not said: a card appears with `ring`, a call with `call.state`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use cordboard_shared::call::{CallState, MediaState};
+use cordboard_shared::Millis;
+use cordboard_shared::call::{CallState, Direction, MediaState};
 use cordboard_shared::event::{LiveCall, Ring, RingStop};
 use cordboard_shared::id::{AgentId, CallId, OfferId};
-use cordboard_shared::{Millis, Pii};
 
+mod calls;
 mod io;
+mod peers;
+mod words;
+
+pub use words::{audio_words, caller, number, peer, state_word};
 
 pub use io::{Incoming, Input, Output, Press, Sound, Stage};
 
 use crate::model::ringer::Ringer;
+use calls::Calls;
+use peers::{PeerStage, Peers};
 
 /// How long a call may be without sound before the leading tab takes it, in milliseconds: the tab that answered needs
 /// a moment to connect.
 const REJOIN_MS: u64 = 2_500;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PeerStage {
-    Opening,
-    Offered,
-    Ready,
-}
 
 /// The telephone of one tab.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,10 +34,14 @@ pub struct Softphone {
     leader: bool,
     ringer: Ringer,
     incoming: Vec<Incoming>,
-    current: Option<LiveCall>,
-    peer: Option<(CallId, PeerStage)>,
-    /// The call this tab answered, or brought here: the microphone goes to it.
-    mine: Option<CallId>,
+    calls: Calls,
+    peers: Peers,
+    /// The calls this tab answered, placed, or brought here: the microphone goes to the one in hand.
+    mine: BTreeSet<CallId>,
+    /// What the server measured of the sound of a call, as it named it.
+    audio: Option<(CallId, String)>,
+    /// The last call that was talked on, for its after-call work.
+    last: Option<LiveCall>,
     /// The call whose sound the tab that had it has let go of.
     released: Option<CallId>,
     /// When this tab takes the sound of the current call, which has none anywhere.
@@ -55,7 +59,28 @@ impl Softphone {
 
     /// The call shown on the call card.
     pub fn current(&self) -> Option<&LiveCall> {
-        self.current.as_ref()
+        self.calls.in_hand()
+    }
+
+    /// The own calls that are not on the call card: held ones, as a rule.
+    pub fn others(&self) -> Vec<LiveCall> {
+        self.calls.others().cloned().collect()
+    }
+
+    /// The call a transfer of which is under way, if any.
+    pub fn transferring(&self) -> Option<&LiveCall> {
+        self.calls.all().find(|call| call.transfer.is_some())
+    }
+
+    /// The last call that was talked on, once it is over.
+    pub fn last(&self) -> Option<&LiveCall> {
+        self.last.as_ref()
+    }
+
+    /// What is wrong with the sound of the current call, in words.
+    pub fn audio(&self) -> Option<&'static str> {
+        let current = self.calls.in_hand()?.call.uid;
+        self.audio.as_ref().filter(|(uid, _)| *uid == current).and_then(|(_, verdict)| audio_words(verdict))
     }
 
     /// Whether this tab holds ringer and microphone.
@@ -78,13 +103,17 @@ impl Softphone {
         self.problem.as_deref()
     }
 
+    /// Something that was asked for the call in hand was refused.
+    pub fn refused(&mut self, why: String) {
+        self.problem = Some(why);
+    }
+
     /// Where the sound of the current call is.
     pub fn sound(&self) -> Sound {
-        let Some(call) = &self.current else { return Sound::Elsewhere };
-        match self.peer {
-            Some((uid, PeerStage::Ready)) if uid == call.call.uid => Sound::Here,
-            Some((uid, PeerStage::Opening | PeerStage::Offered)) if uid == call.call.uid => Sound::Connecting,
-            Some(_) | None => Sound::Elsewhere,
+        match self.calls.in_hand().and_then(|call| self.peers.stage(call.call.uid)) {
+            Some(PeerStage::Ready) => Sound::Here,
+            Some(PeerStage::Opening | PeerStage::Offered) => Sound::Connecting,
+            None => Sound::Elsewhere,
         }
     }
 
@@ -100,6 +129,18 @@ impl Softphone {
 
     /// Takes in what happens.
     pub fn handle_input(&mut self, now: Millis, input: Input) {
+        let before = self.calls.in_hand().map(|call| call.call.uid);
+        self.take_in(now, input);
+        let after = self.calls.in_hand().map(|call| call.call.uid);
+        if before != after
+            && let Some(uid) = after
+        {
+            self.outputs.push_back(Output::Listen(uid));
+            self.plan_rejoin(now, REJOIN_MS);
+        }
+    }
+
+    fn take_in(&mut self, now: Millis, input: Input) {
         match input {
             Input::SignedIn(me) => self.me = Some(me),
             Input::LeaderChanged(leader) => self.leader_changed(now, leader),
@@ -124,15 +165,11 @@ impl Softphone {
             Input::AnswerRefused(offer, why) => self.answer_refused(offer, why),
             Input::DeclineFailed(offer, why) => self.back_to_ringing(offer, why),
             Input::PeerOffered(uid) => self.peer_offered(uid),
-            Input::PeerReady(uid) => {
-                if let Some((peer, stage)) = &mut self.peer
-                    && *peer == uid
-                {
-                    *stage = PeerStage::Ready;
-                }
-            }
+            Input::PeerReady(uid) => self.peers.advance(uid, PeerStage::Ready),
             Input::PeerFailed(uid, why) => self.peer_failed(now, uid, why),
-            Input::SoundWasHere(uid) => self.mine = Some(uid),
+            Input::SoundWasHere(uid) => {
+                self.mine.insert(uid);
+            }
             Input::SoundTaken(uid) => {
                 self.close_peer(uid);
                 self.released = None;
@@ -143,8 +180,22 @@ impl Softphone {
                 self.plan_rejoin(now, REJOIN_MS);
             }
             Input::BringHerePressed => self.bring_here(),
-            Input::Pressed(press) => self.pressed(press),
-            Input::PressDone(press) => self.press_done(&press),
+            Input::Pressed(press) => match self.calls.in_hand() {
+                Some(call) => self.pressed(call.call.uid, press),
+                None => self.tell("There is no call now."),
+            },
+            Input::PressedOn(uid, press) => self.pressed(uid, press),
+            Input::PressDone(uid, press) => self.press_done(uid, &press),
+            Input::Placed(uid) => self.placed(uid),
+            Input::PlacedElsewhere(uid) => self.calls.expect(uid),
+            Input::SoundMeasured(uid, verdict) => {
+                if self.calls.get(uid).is_some() {
+                    if let Some(words) = audio_words(&verdict) {
+                        self.outputs.push_back(Output::Alert(words.to_owned()));
+                    }
+                    self.audio = Some((uid, verdict));
+                }
+            }
             Input::PressRefused(why) => {
                 if self.busy.take() == Some(Press::Mute) {
                     self.outputs.push_back(Output::EnableMicrophone(true));
@@ -189,23 +240,25 @@ impl Softphone {
         for ring in offers {
             self.rang(now, &ring);
         }
-        if let Some(current) = &self.current {
-            let uid = current.call.uid;
+        for uid in self.calls.ids() {
             if !calls.iter().any(|call| call.call.uid == uid) {
                 self.call_over(uid);
             }
         }
         self.busy = None;
         for call in calls {
+            // All of these are the person's own, placed in whichever tab or by whichever phone.
+            if call.call.direction != Direction::Inbound {
+                self.calls.expect(call.call.uid);
+            }
             // After a reload nobody else is about to connect it.
             self.call_changed(now, call, 0);
         }
         // A connection that was made for a call that is gone is of no use.
-        if let Some((uid, _)) = self.peer
-            && self.mine != Some(uid)
-            && !self.incoming.iter().any(|incoming| incoming.ring.call == uid)
-        {
-            self.close_peer(uid);
+        for uid in self.peers.calls() {
+            if !self.mine.contains(&uid) && !self.incoming.iter().any(|incoming| incoming.ring.call == uid) {
+                self.close_peer(uid);
+            }
         }
     }
 
@@ -230,27 +283,28 @@ impl Softphone {
     fn ring_here(&mut self, now: Millis, ring: &Ring) {
         self.ringer.start(now, ring.offer, ring.lease_ms);
         self.outputs.push_back(Output::Sound(ring.offer, ring.lease_ms));
-        if self.peer.is_none() {
+        if self.peers.is_empty() {
             self.open_peer(ring.call);
         }
     }
 
+    /// Makes a connection for this call; those of calls that are not talked on here make room.
     fn open_peer(&mut self, uid: CallId) {
-        if self.peer.is_some() {
-            self.outputs.push_back(Output::ClosePeer);
+        for known in self.peers.calls() {
+            if known == uid || !self.mine.contains(&known) {
+                self.peers.remove(known);
+                self.outputs.push_back(Output::ClosePeer(known));
+            }
         }
-        self.peer = Some((uid, PeerStage::Opening));
+        self.peers.open(uid);
         self.outputs.push_back(Output::OpenPeer(uid));
     }
 
     fn close_peer(&mut self, uid: CallId) {
-        if self.peer.is_some_and(|(peer, _)| peer == uid) {
-            self.peer = None;
-            self.outputs.push_back(Output::ClosePeer);
+        if self.peers.remove(uid) {
+            self.outputs.push_back(Output::ClosePeer(uid));
         }
-        if self.mine == Some(uid) {
-            self.mine = None;
-        }
+        self.mine.remove(&uid);
     }
 
     fn ring_stopped(&mut self, offer: OfferId, reason: RingStop) {
@@ -286,47 +340,64 @@ impl Softphone {
 
     fn call_changed(&mut self, now: Millis, call: LiveCall, rejoin_after: u64) {
         let uid = call.call.uid;
+        // A call to a colleague names the person it rings; it is the own one of whoever placed it.
+        let own = self.calls.is_expected(uid) || self.me.is_none() || call.call.agent == self.me;
         match call.call.state {
-            CallState::Connected | CallState::Held => {
-                if self.me.is_some() && call.call.agent != self.me {
-                    self.call_over(uid);
-                    return;
-                }
-                let new = self.current.as_ref().is_none_or(|known| known.call.uid != uid);
-                if new {
+            CallState::Connected | CallState::Held if own => {
+                let known = self.calls.get(uid).map(|known| known.call.state);
+                if known.is_none_or(|state| state == CallState::Ringing) {
                     self.problem = None;
                     self.tell("Connected.");
-                    let done: Vec<OfferId> = self
-                        .incoming
-                        .iter()
-                        .filter(|known| known.ring.call == uid)
-                        .map(|known| known.ring.offer)
-                        .collect();
-                    for offer in done {
-                        if self
-                            .incoming
-                            .iter()
-                            .any(|known| known.ring.offer == offer && known.stage == Stage::Answering)
-                        {
-                            self.mine = Some(uid);
-                        }
-                        self.remove_incoming(offer);
-                    }
-                    // The ringing tab that lost to another one lets go of its connection.
-                    if self.peer.is_some_and(|(peer, _)| peer == uid) && self.mine != Some(uid) {
-                        self.close_peer(uid);
-                    }
+                    self.no_longer_rings(uid);
                 }
-                self.current = Some(call);
+                // The sound went to a phone of the person's own.
+                if call.device.as_deref().is_some_and(|device| !device.starts_with("tab:")) {
+                    self.close_peer(uid);
+                }
+                self.calls.put(call);
                 self.plan_rejoin(now, rejoin_after);
             }
-            CallState::Ended | CallState::Flow | CallState::Waiting => self.call_over(uid),
-            // Its own card shows it; if it was being talked on before, it has gone back to ringing.
-            CallState::Ringing => {
-                if self.current.as_ref().is_some_and(|known| known.call.uid == uid) {
-                    self.call_over(uid);
+            // The own call rings at the far side; one that rings here has a card of its own.
+            CallState::Ringing if own && call.call.direction != Direction::Inbound => {
+                if !self.incoming.iter().any(|incoming| incoming.ring.call == uid) {
+                    self.calls.put(call);
+                    self.plan_rejoin(now, rejoin_after);
                 }
             }
+            CallState::Connected
+            | CallState::Held
+            | CallState::Ended
+            | CallState::Flow
+            | CallState::Waiting
+            | CallState::Ringing => {
+                if call.call.state == CallState::Ended
+                    && let Some(words) = words::failed(&call.call)
+                    && self.calls.get(uid).is_some()
+                {
+                    self.outputs.push_back(Output::Alert(words));
+                }
+                self.call_over(uid);
+            }
+        }
+    }
+
+    /// Takes the card of an offer away whose call is talked on now.
+    fn no_longer_rings(&mut self, uid: CallId) {
+        let done: Vec<(OfferId, Stage)> = self
+            .incoming
+            .iter()
+            .filter(|known| known.ring.call == uid)
+            .map(|known| (known.ring.offer, known.stage))
+            .collect();
+        for (offer, stage) in done {
+            if stage == Stage::Answering {
+                self.mine.insert(uid);
+            }
+            self.remove_incoming(offer);
+        }
+        // The ringing tab that lost to another one lets go of its connection.
+        if self.peers.stage(uid).is_some() && !self.mine.contains(&uid) {
+            self.close_peer(uid);
         }
     }
 
@@ -334,11 +405,11 @@ impl Softphone {
     /// another tab connects it first.
     fn plan_rejoin(&mut self, now: Millis, after: u64) {
         let nowhere = |call: &LiveCall| call.media == MediaState::Lost || self.released == Some(call.call.uid);
-        let wanted = self
-            .current
-            .as_ref()
-            .is_some_and(|call| self.mine == Some(call.call.uid) || (self.leader && nowhere(call)));
-        if !wanted || self.peer.is_some() {
+        let wanted = self.calls.in_hand().is_some_and(|call| {
+            let uid = call.call.uid;
+            self.peers.stage(uid).is_none() && (self.mine.contains(&uid) || (self.leader && nowhere(call)))
+        });
+        if !wanted {
             self.rejoin_at = None;
         } else if self.rejoin_at.is_none() {
             self.rejoin_at = Some(now + after);
@@ -346,14 +417,27 @@ impl Softphone {
     }
 
     fn call_over(&mut self, uid: CallId) {
-        if self.current.as_ref().is_some_and(|known| known.call.uid == uid) {
-            self.current = None;
+        if let Some(call) = self.calls.remove(uid) {
+            if call.call.state != CallState::Ringing {
+                self.last = Some(call);
+            }
             self.rejoin_at = None;
             self.busy = None;
             self.problem = None;
             self.tell("Call ended.");
             self.close_peer(uid);
         }
+    }
+
+    /// This tab has placed a call, or taken one of the floor: its sound is here.
+    fn placed(&mut self, uid: CallId) {
+        self.calls.expect(uid);
+        self.problem = None;
+        self.mine.insert(uid);
+        self.outputs.push_back(Output::OpenMicrophone);
+        self.open_peer(uid);
+        self.outputs.push_back(Output::ClaimSound(uid));
+        self.outputs.push_back(Output::AttachMicrophone(uid));
     }
 
     fn answer_pressed(&mut self, offer: OfferId) {
@@ -367,12 +451,13 @@ impl Softphone {
         }
         incoming.problem = None;
         let uid = incoming.ring.call;
-        let offered = self.peer.is_some_and(|(peer, stage)| peer == uid && stage != PeerStage::Opening);
+        let stage = self.peers.stage(uid);
+        let offered = stage.is_some_and(|stage| stage != PeerStage::Opening);
         incoming.stage = if offered { Stage::Answering } else { Stage::WaitingForPeer };
         self.outputs.push_back(Output::OpenMicrophone);
         if offered {
             self.outputs.push_back(Output::SendAnswer(offer));
-        } else if self.peer.is_none_or(|(peer, _)| peer != uid) {
+        } else if stage.is_none() {
             self.open_peer(uid);
         }
     }
@@ -391,7 +476,8 @@ impl Softphone {
     fn answer_taken(&mut self, offer: OfferId) {
         let Some(incoming) = self.incoming.iter_mut().find(|incoming| incoming.ring.offer == offer) else {
             // `call.state` came first and the card is gone already.
-            if let Some(uid) = self.mine {
+            let current = self.calls.in_hand().map(|call| call.call.uid);
+            if let Some(uid) = current.filter(|uid| self.mine.contains(uid)) {
                 self.outputs.push_back(Output::ClaimSound(uid));
                 self.outputs.push_back(Output::AttachMicrophone(uid));
             }
@@ -399,7 +485,7 @@ impl Softphone {
         };
         incoming.stage = Stage::Won;
         let uid = incoming.ring.call;
-        self.mine = Some(uid);
+        self.mine.insert(uid);
         self.silence(offer);
         self.outputs.push_back(Output::ClaimSound(uid));
         self.outputs.push_back(Output::AttachMicrophone(uid));
@@ -423,11 +509,10 @@ impl Softphone {
     }
 
     fn peer_offered(&mut self, uid: CallId) {
-        let Some((peer, stage)) = &mut self.peer else { return };
-        if *peer != uid {
+        if self.peers.stage(uid).is_none() {
             return;
         }
-        *stage = PeerStage::Offered;
+        self.peers.advance(uid, PeerStage::Offered);
         for incoming in &mut self.incoming {
             if incoming.ring.call == uid && incoming.stage == Stage::WaitingForPeer {
                 incoming.stage = Stage::Answering;
@@ -437,11 +522,10 @@ impl Softphone {
     }
 
     fn peer_failed(&mut self, now: Millis, uid: CallId, why: String) {
-        if self.peer.is_none_or(|(peer, _)| peer != uid) {
+        if !self.peers.remove(uid) {
             return;
         }
-        self.peer = None;
-        self.outputs.push_back(Output::ClosePeer);
+        self.outputs.push_back(Output::ClosePeer(uid));
         if let Some(offer) = self
             .incoming
             .iter()
@@ -449,7 +533,7 @@ impl Softphone {
             .map(|incoming| incoming.ring.offer)
         {
             self.back_to_ringing(offer, why);
-        } else if self.current.as_ref().is_some_and(|call| call.call.uid == uid) {
+        } else if self.calls.get(uid).is_some() {
             self.outputs.push_back(Output::Alert(why.clone()));
             self.problem = Some(why);
             self.plan_rejoin(now, REJOIN_MS);
@@ -457,9 +541,8 @@ impl Softphone {
     }
 
     fn bring_here(&mut self) {
-        let Some(call) = &self.current else { return };
-        let uid = call.call.uid;
-        self.mine = Some(uid);
+        let Some(uid) = self.calls.in_hand().map(|call| call.call.uid) else { return };
+        self.mine.insert(uid);
         self.problem = None;
         self.released = None;
         self.rejoin_at = None;
@@ -469,15 +552,10 @@ impl Softphone {
         self.outputs.push_back(Output::AttachMicrophone(uid));
     }
 
-    fn pressed(&mut self, press: Press) {
-        let Some(call) = &self.current else {
-            self.tell("There is no call now.");
-            return;
-        };
+    fn pressed(&mut self, uid: CallId, press: Press) {
         if self.busy.is_some() && press != Press::HangUp && !matches!(press, Press::Digits(_)) {
             return;
         }
-        let uid = call.call.uid;
         self.problem = None;
         // Nobody is heard after pressing Mute, whatever the network does.
         if press == Press::Mute {
@@ -489,19 +567,19 @@ impl Softphone {
         self.outputs.push_back(Output::SendPress(uid, press));
     }
 
-    fn press_done(&mut self, press: &Press) {
+    fn press_done(&mut self, uid: CallId, press: &Press) {
         if self.busy.as_ref() == Some(press) {
             self.busy = None;
         }
-        let Some(call) = &mut self.current else { return };
+        let Some(call) = self.calls.get_mut(uid) else { return };
         match press {
             Press::Mute => call.muted = true,
             Press::Unmute => {
                 call.muted = false;
                 self.outputs.push_back(Output::EnableMicrophone(true));
             }
-            Press::Hold => call.call.state = CallState::Held,
-            Press::Resume => call.call.state = CallState::Connected,
+            Press::Hold => self.calls.hold(uid),
+            Press::Resume => self.calls.resume(uid),
             Press::Digits(_) | Press::HangUp => return,
         }
         self.tell(match press {
@@ -527,27 +605,6 @@ impl Softphone {
 
     fn tell(&mut self, text: &str) {
         self.outputs.push_back(Output::Tell(text.to_owned()));
-    }
-}
-
-/// Name or number of the party that rings.
-pub fn caller(ring: &Ring) -> String {
-    match (&ring.name, ring.from.0.as_str()) {
-        (Some(Pii(name)), _) => name.clone(),
-        (None, "" | "anonymous") => "Number withheld".to_owned(),
-        (None, number) => number.to_owned(),
-    }
-}
-
-/// The state of a call, in a word.
-pub fn state_word(call: &LiveCall) -> &'static str {
-    match (call.call.state, call.media) {
-        (CallState::Held, _) => "On hold",
-        (CallState::Connected, MediaState::Open) => "Connected",
-        (CallState::Connected, MediaState::Gated) => "Connecting sound",
-        (CallState::Connected, MediaState::Lost) => "Sound lost",
-        (CallState::Ended, _) => "Ended",
-        (CallState::Flow | CallState::Waiting | CallState::Ringing, _) => "Ringing",
     }
 }
 

@@ -2,15 +2,16 @@
 
 use crate::model::log::{self, Progress};
 use cordboard_shared::call::CallView;
+use cordboard_shared::event::ClientMessage;
 use cordboard_shared::id::CallId;
 use leptos::prelude::*;
 
-use crate::calls;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::outcome::{outcome, voicemail};
 use crate::components::page_title::PageTitle;
 use crate::components::why_region::WhyRegion;
 use crate::panel::{Panel, use_panel};
+use crate::{calls, telephone};
 
 /// The call log.
 #[component]
@@ -66,6 +67,7 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
     let number = call.to.number.0.clone();
     let message = log::voicemail(&call).cloned();
     let from = call.from.name.as_ref().map(|_| call.from.number.0.clone());
+    let other = log::other_number(&call);
     let who = caller.clone();
     let why_name = {
         let caller = caller.clone();
@@ -83,7 +85,13 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
                     {outcome(&call)}
                     {message.map(|recording| voicemail(&who, &recording))}
                 </td>
-                <td role="cell">
+                <td class="log-buttons" role="cell">
+                    {other.map(|number| view! {
+                        <button type="button" class="btn btn-sm" aria-label=format!("Call {number}") on:click=move |_| call_back(panel, &number)>
+                            <Glyph icon=Icon::Handset/>
+                            "Call"
+                        </button>
+                    })}
                     <button
                         type="button"
                         class="btn btn-sm why-button"
@@ -103,6 +111,15 @@ fn Row(call: CallView, opened: RwSignal<Option<CallId>>) -> impl IntoView {
             </Show>
         </tbody>
     }
+}
+
+/// Calls the number of a record; what comes of it is said, and the call has a card of its own.
+fn call_back(panel: Panel, number: &str) {
+    let message = ClientMessage::Dial { to: number.to_owned(), department: None, device: None, callback: None };
+    telephone::place(panel, message, move |answer| match answer {
+        Ok(()) => panel.tell("Calling."),
+        Err(why) => panel.alert(why),
+    });
 }
 
 /// Below the last row: more, nothing, or why there is nothing.

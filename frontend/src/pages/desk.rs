@@ -10,6 +10,7 @@ use leptos::prelude::*;
 
 use crate::browser::clock;
 use crate::calls;
+use crate::chunk::{Chunk, Lazy};
 use crate::components::badge;
 use crate::components::callbacks::Callbacks;
 use crate::components::device_check::GetReady;
@@ -35,12 +36,22 @@ pub(crate) fn Desk() -> impl IntoView {
                 <Today/>
             </div>
             <div class="desk-side">
+                <Floor/>
                 <Departments/>
                 <Callbacks/>
+                <Lazy chunk=Chunk::CallOut/>
                 <TestCall/>
             </div>
         </div>
     }
+}
+
+/// Calls one may take, when there are any.
+#[component]
+fn Floor() -> impl IntoView {
+    let panel = use_panel();
+    let any = Memo::new(move |_| panel.floor.with(|floor| !floor.calls.is_empty()));
+    view! { <Show when=move || any.get()><Lazy chunk=Chunk::Floor/></Show> }
 }
 
 /// One large sentence: can a call reach me?

@@ -7,6 +7,7 @@ use crate::browser::notifications::{self, Consent};
 use crate::browser::{microphone, ringer, storage};
 use crate::components::device_check::CheckRows;
 use crate::components::icon::{Glyph, Icon};
+use crate::components::own_devices::OwnDevices;
 use crate::components::page_title::PageTitle;
 use crate::device;
 use crate::panel::use_panel;
@@ -19,6 +20,7 @@ pub(crate) fn Devices() -> impl IntoView {
         <div class="two-columns">
             <Check/>
             <div class="stack">
+                <OwnDevices/>
                 <Ring/>
                 <Voice/>
                 <Notices/>

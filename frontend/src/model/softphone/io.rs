@@ -112,10 +112,18 @@ pub enum Input {
     SoundReleased(CallId),
     /// Bring the sound of the current call here.
     BringHerePressed,
-    /// Something was pressed in the call.
+    /// Something was pressed in the call in hand.
     Pressed(Press),
+    /// Something was pressed for another call.
+    PressedOn(CallId, Press),
     /// The server did it.
-    PressDone(Press),
+    PressDone(CallId, Press),
+    /// This tab has placed the call, or taken it from the floor: its sound shall be here.
+    Placed(CallId),
+    /// This person has placed the call by another device.
+    PlacedElsewhere(CallId),
+    /// `call.audio`
+    SoundMeasured(CallId, String),
     /// The server did not.
     PressRefused(String),
     /// Time has passed.
@@ -133,8 +141,10 @@ pub enum Output {
     Acknowledge(OfferId),
     /// Make a peer connection for this call, without a microphone, and send its offer.
     OpenPeer(CallId),
-    /// Close the peer connection and let go of the microphone.
-    ClosePeer,
+    /// Close the peer connection of this call; with the last one, let go of the microphone.
+    ClosePeer(CallId),
+    /// This call is in hand now: its far side is heard here, and hears the microphone, alone.
+    Listen(CallId),
     /// Tell the browser's other tabs that the sound of this call is here, and remember it over a reload.
     ClaimSound(CallId),
     /// Open the microphone, so that it is there when the server says ok.

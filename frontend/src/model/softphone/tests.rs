@@ -1,6 +1,7 @@
 //! The telephone of one tab, driven frame by frame.
 
-use cordboard_shared::call::RecordingState;
+use cordboard_shared::Pii;
+use cordboard_shared::call::{CallCause, RecordingState};
 
 use super::*;
 use crate::model::log::tests::call as call_view;
@@ -57,12 +58,17 @@ fn feed(phone: &mut Softphone, now: Millis, input: Input) -> Vec<Output> {
     let mut outputs = Vec::new();
     while let Some(output) = phone.poll_output() {
         match output {
-            Output::Tell(_) | Output::Alert(_) | Output::Notify(_) | Output::EndNotice | Output::ClaimSound(_) => {}
+            Output::Tell(_)
+            | Output::Alert(_)
+            | Output::Notify(_)
+            | Output::EndNotice
+            | Output::ClaimSound(_)
+            | Output::Listen(_) => {}
             Output::Sound(..)
             | Output::Silence
             | Output::Acknowledge(_)
             | Output::OpenPeer(_)
-            | Output::ClosePeer
+            | Output::ClosePeer(_)
             | Output::OpenMicrophone
             | Output::AttachMicrophone(_)
             | Output::EnableMicrophone(_)
@@ -170,7 +176,7 @@ fn the_tab_that_lost_goes_quiet_and_lets_go_of_its_connection() {
 
     let outputs = feed(&mut phone, NOW, Input::RingStopped(OFFER, RingStop::AnsweredElsewhere));
 
-    assert_eq!(outputs, [Output::Silence, Output::ClosePeer]);
+    assert_eq!(outputs, [Output::Silence, Output::ClosePeer(uid())]);
     assert_eq!(phone.incoming(), None);
     feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected))));
     assert_eq!(phone.sound(), Sound::Elsewhere);
@@ -221,7 +227,7 @@ fn a_tab_whose_sound_was_taken_by_another_one_lets_go_of_it() {
     let mut phone = phone(true);
     connected(&mut phone);
 
-    assert_eq!(feed(&mut phone, NOW, Input::SoundTaken(uid())), [Output::ClosePeer]);
+    assert_eq!(feed(&mut phone, NOW, Input::SoundTaken(uid())), [Output::ClosePeer(uid())]);
     assert_eq!(phone.sound(), Sound::Elsewhere);
     feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Connected))));
     assert_eq!(phone.deadline(), None, "it does not take it back");
@@ -265,7 +271,7 @@ fn going_away_while_it_rings_silences_at_once() {
 
     let outputs = feed(&mut phone, NOW, Input::RingStopped(OFFER, RingStop::DeclinedByStatus));
 
-    assert_eq!(outputs, [Output::Silence, Output::ClosePeer]);
+    assert_eq!(outputs, [Output::Silence, Output::ClosePeer(uid())]);
     assert!(!phone.sounds(NOW));
 }
 
@@ -277,7 +283,7 @@ fn nothing_is_muted_or_held_before_the_server_says_so_but_the_microphone() {
     let outputs = feed(&mut phone, NOW, Input::Pressed(Press::Mute));
     assert_eq!(outputs, [Output::EnableMicrophone(false), Output::SendPress(uid(), Press::Mute)]);
     assert!(!phone.current().unwrap().muted);
-    feed(&mut phone, NOW, Input::PressDone(Press::Mute));
+    feed(&mut phone, NOW, Input::PressDone(uid(), Press::Mute));
     assert!(phone.current().unwrap().muted);
 
     assert_eq!(feed(&mut phone, NOW, Input::Pressed(Press::Hold)), [Output::SendPress(uid(), Press::Hold)]);
@@ -301,9 +307,122 @@ fn the_end_of_the_call_closes_everything() {
     let mut phone = phone(true);
     connected(&mut phone);
 
-    assert_eq!(feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Ended)))), [Output::ClosePeer]);
+    assert_eq!(feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Ended)))), [Output::ClosePeer(uid())]);
     assert_eq!(phone.current(), None);
     assert_eq!(feed(&mut phone, NOW, Input::CallLogged(uid())), []);
+}
+
+fn other_uid() -> CallId {
+    call_view(2_000).uid
+}
+
+/// A call this person has placed, as it rings at the far side.
+fn placed(state: CallState) -> LiveCall {
+    let mut call = live(state);
+    call.call.uid = other_uid();
+    call.call.direction = Direction::Internal;
+    call.call.agent = Some(AgentId::demo(0x22));
+    call.media = MediaState::Gated;
+    call
+}
+
+#[test]
+fn a_placed_call_is_connected_here_at_once_and_shown_while_it_rings_there() {
+    let mut phone = phone(true);
+
+    let outputs = feed(&mut phone, NOW, Input::Placed(other_uid()));
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(other_uid()), Output::AttachMicrophone(other_uid())]);
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(placed(CallState::Ringing))));
+
+    assert_eq!(phone.current().map(state_word), Some("Calling"));
+    assert_eq!(phone.sound(), Sound::Connecting);
+}
+
+#[test]
+fn a_call_to_a_colleague_that_somebody_else_placed_is_not_the_own_one() {
+    let mut phone = phone(true);
+
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(placed(CallState::Connected))));
+
+    assert_eq!(phone.current(), None);
+}
+
+#[test]
+fn an_own_call_that_nobody_answers_says_why() {
+    let mut phone = phone(true);
+    feed(&mut phone, NOW, Input::Placed(other_uid()));
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(placed(CallState::Ringing))));
+    let mut over = placed(CallState::Ended);
+    over.call.answered_at = None;
+    over.call.cause = Some(CallCause::Busy);
+
+    phone.handle_input(NOW, Input::CallChanged(Box::new(over)));
+    let said: Vec<Output> = std::iter::from_fn(|| phone.poll_output()).collect();
+
+    assert!(said.contains(&Output::Alert("The call ended: the number was busy.".to_owned())), "{said:?}");
+    assert_eq!(phone.current(), None);
+}
+
+#[test]
+fn of_several_calls_the_one_talked_on_is_in_hand_and_alone_has_the_microphone() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Held))));
+    phone.handle_input(NOW, Input::Placed(other_uid()));
+    phone.handle_input(NOW, Input::CallChanged(Box::new(placed(CallState::Ringing))));
+
+    let outputs: Vec<Output> = std::iter::from_fn(|| phone.poll_output()).collect();
+    assert!(outputs.contains(&Output::Listen(other_uid())), "{outputs:?}");
+    assert!(!outputs.contains(&Output::ClosePeer(uid())), "the held call keeps its connection");
+    assert_eq!(phone.current().map(|call| call.call.uid), Some(other_uid()));
+    assert_eq!(phone.others().iter().map(|call| call.call.uid).collect::<Vec<_>>(), [uid()]);
+
+    assert_eq!(
+        feed(&mut phone, NOW, Input::PressedOn(uid(), Press::Resume)),
+        [Output::SendPress(uid(), Press::Resume)]
+    );
+    phone.handle_input(NOW, Input::PressDone(uid(), Press::Resume));
+    assert!(std::iter::from_fn(|| phone.poll_output()).any(|output| output == Output::Listen(uid())));
+    assert_eq!(phone.current().map(|call| call.call.uid), Some(uid()));
+}
+
+#[test]
+fn the_end_of_one_call_brings_the_held_one_back_to_the_card() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(live(CallState::Held))));
+    feed(&mut phone, NOW, Input::Placed(other_uid()));
+    feed(&mut phone, NOW, Input::CallChanged(Box::new(placed(CallState::Ringing))));
+
+    assert_eq!(feed(&mut phone, NOW, Input::CallLogged(other_uid())), [Output::ClosePeer(other_uid())]);
+
+    assert_eq!(phone.current().map(state_word), Some("On hold"));
+    assert_eq!(phone.last(), None, "nobody talked on the call that ended");
+    feed(&mut phone, NOW, Input::CallLogged(uid()));
+    assert_eq!(phone.last().map(|call| call.call.uid), Some(uid()));
+}
+
+#[test]
+fn a_call_that_was_moved_to_a_phone_lets_go_of_the_sound_here() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+    let mut moved = live(CallState::Connected);
+    moved.device = Some("phone:1001".to_owned());
+
+    assert_eq!(feed(&mut phone, NOW, Input::CallChanged(Box::new(moved))), [Output::ClosePeer(uid())]);
+    assert_eq!(phone.sound(), Sound::Elsewhere);
+    assert_eq!(phone.deadline(), None, "it does not take it back");
+}
+
+#[test]
+fn what_the_server_measured_is_shown_until_it_is_well_again() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+
+    feed(&mut phone, NOW, Input::SoundMeasured(uid(), "microphone_silent".to_owned()));
+    assert_eq!(phone.audio(), Some("Your microphone is silent: the other side hears nothing."));
+    feed(&mut phone, NOW, Input::SoundMeasured(uid(), "ok".to_owned()));
+    assert_eq!(phone.audio(), None);
 }
 
 #[test]
@@ -314,7 +433,7 @@ fn a_snapshot_drops_what_is_gone_and_keeps_what_still_rings() {
     let same = Input::SnapshotTaken { offers: vec![ring()], calls: Vec::new() };
     assert_eq!(feed(&mut phone, NOW, same), []);
     let gone = Input::SnapshotTaken { offers: Vec::new(), calls: Vec::new() };
-    assert_eq!(feed(&mut phone, NOW, gone), [Output::Silence, Output::ClosePeer]);
+    assert_eq!(feed(&mut phone, NOW, gone), [Output::Silence, Output::ClosePeer(uid())]);
     assert_eq!(phone.incoming(), None);
 }
 
