@@ -93,7 +93,7 @@ fn Missing(again: impl Fn() + Copy + Send + Sync + 'static) -> impl IntoView {
         <div class="chunk-note" role="alert">
             <p>"This part of the panel could not be loaded. The server may be away, or have a newer version."</p>
             <div class="button-row">
-                <button type="button" class="btn btn-sm" on:click=move |_| again()>"Retry"</button>
+                <button type="button" class="btn btn-sm btn-primary" on:click=move |_| again()>"Retry"</button>
                 // Loading the page anew would take the sound out of a call.
                 <Show when=move || !talking.get()>
                     <button type="button" class="btn btn-sm" on:click=|_| page::reload()>"Reload the panel"</button>

@@ -18,7 +18,6 @@ macro_rules! cut {
 
         $(#[$doc])*
         #[cfg(not(split))]
-        #[expect(clippy::unused_async, reason = "as it is when it has a file of its own")]
         async fn $name() -> Result<Build, SplitLoaderError> {
             Ok($view as Build)
         }

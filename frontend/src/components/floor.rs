@@ -21,7 +21,7 @@ pub(crate) fn FloorCalls() -> impl IntoView {
                     key=|call| (call.call, call.state, call.agents.clone(), call.slot.clone())
                     let:call
                 >
-                    {row(panel, call, problem)}
+                    {row(panel, &call, problem)}
                 </For>
             </ul>
             {move || problem.get().map(|why| view! { <p class="outcome tone-bad" role="alert">{why}</p> })}
@@ -29,8 +29,8 @@ pub(crate) fn FloorCalls() -> impl IntoView {
     }
 }
 
-fn row(panel: Panel, call: FloorCall, problem: RwSignal<Option<String>>) -> impl IntoView {
-    let (action, words) = floor::floor_words(&call, &|id| panel.roster.with(|roster| roster.name(id)));
+fn row(panel: Panel, call: &FloorCall, problem: RwSignal<Option<String>>) -> impl IntoView + use<> {
+    let (action, words) = floor::floor_words(call, &|id| panel.roster.with(|roster| roster.name(id)));
     let department =
         call.department.and_then(|id| panel.roster.with(|roster| roster.department(id).map(str::to_owned)));
     let (uid, since) = (call.call, call.since);

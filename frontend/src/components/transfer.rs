@@ -88,7 +88,7 @@ fn row(panel: Panel, uid: CallId, target: Target, problem: RwSignal<Option<Strin
             <button
                 type="button"
                 class="btn btn-sm"
-                aria-label=format!("Ask {} first", target.name)
+                aria-label=format!("Ask first: {}", target.name)
                 on:click=move |_| send(warm.clone(), TransferMode::Warm)
             >
                 "Ask first"
