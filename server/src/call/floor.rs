@@ -47,12 +47,20 @@ impl CallCenter {
 
     /// What this person sees, the longest wait first.
     pub(super) fn floor_for(&self, agent: AgentId) -> Vec<FloorCall> {
-        let all = self.calls.keys().filter_map(|id| self.floor_call(*id));
-        // What rings oneself is no news.
-        let own = |call: &FloorCall| call.state == FloorState::Ringing && call.agents == [agent];
-        let mut calls: Vec<_> = all.filter(|call| self.sees_on_floor(agent, call) && !own(call)).collect();
+        self.seen_of(&self.whole_floor(), agent)
+    }
+
+    /// Every call of the floor, the longest wait first.
+    fn whole_floor(&self) -> Vec<FloorCall> {
+        let mut calls: Vec<_> = self.calls.keys().filter_map(|id| self.floor_call(*id)).collect();
         calls.sort_by_key(|call| (call.since, call.call));
         calls
+    }
+
+    fn seen_of(&self, all: &[FloorCall], agent: AgentId) -> Vec<FloorCall> {
+        // What rings oneself is no news.
+        let own = |call: &FloorCall| call.state == FloorState::Ringing && call.agents == [agent];
+        all.iter().filter(|call| self.sees_on_floor(agent, call) && !own(call)).cloned().collect()
     }
 
     pub(super) fn next_floor_news(&self) -> Option<Millis> {
@@ -66,9 +74,10 @@ impl CallCenter {
         }
         self.floor_changed = false;
         self.floor_told = Some(now);
+        let all = self.whole_floor();
         let sockets: Vec<(SocketId, AgentId)> = self.sockets.iter().map(|(id, it)| (*id, it.agent)).collect();
         for (socket, agent) in sockets {
-            let calls = self.floor_for(agent);
+            let calls = self.seen_of(&all, agent);
             let Some(known) = self.sockets.get_mut(&socket) else { continue };
             if known.floor == calls {
                 continue;
