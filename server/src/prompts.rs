@@ -21,13 +21,15 @@ const ENGLISH: Prompts = prompts!("en":
     "welcome" "menu-main" "voicemail" "all-busy" "please-hold" "goodbye" "test-call"
     "place" "wait" "minute" "minutes" "less-than-a-minute" "more-than-an-hour" "you-are-number" "in-line"
     "more-than-twenty" "press-one-callback" "callback-kept" "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13"
-    "14" "15" "16" "17" "18" "19" "20" "25" "30" "40" "50" "60");
+    "14" "15" "16" "17" "18" "19" "20" "25" "30" "40" "50" "60" "recorded" "closed" "press-one-accept" "one-moment"
+    "not-allowed" "not-reachable");
 
 const HINDI: Prompts = prompts!("hi":
     "welcome" "menu-main" "voicemail" "all-busy" "please-hold" "goodbye" "test-call"
     "place" "wait" "minute" "minutes" "less-than-a-minute" "more-than-an-hour" "you-are-number" "in-line"
     "more-than-twenty" "press-one-callback" "callback-kept" "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13"
-    "14" "15" "16" "17" "18" "19" "20" "25" "30" "40" "50" "60");
+    "14" "15" "16" "17" "18" "19" "20" "25" "30" "40" "50" "60" "recorded" "closed" "press-one-accept" "one-moment"
+    "not-allowed" "not-reachable");
 
 static CLIPS: LazyLock<BTreeMap<(&str, &str), Arc<Clip>>> = LazyLock::new(|| {
     let mut clips = BTreeMap::new();
@@ -45,6 +47,11 @@ static CLIPS: LazyLock<BTreeMap<(&str, &str), Arc<Clip>>> = LazyLock::new(|| {
 /// A prompt by language (`en`, `hi`) and name (`welcome`, `7`); in English when the language does not have it.
 pub fn prompt(language: &str, name: &str) -> Option<Arc<Clip>> {
     CLIPS.get(&(language, name)).or_else(|| CLIPS.get(&(FALLBACK, name))).cloned()
+}
+
+/// Names of all prompts.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ENGLISH.iter().map(|(name, _)| *name)
 }
 
 #[cfg(test)]
