@@ -1,6 +1,7 @@
 //! Wiring: performs what the call core asks for, and owns the account's task.
 
 mod account;
+mod company;
 mod facts;
 mod handle;
 mod journal;
@@ -11,6 +12,7 @@ mod replay;
 mod simulate;
 mod start;
 
+pub use company::{ChangedBy, REALM, flow_findings, preview, sip_user, without_secrets};
 pub use handle::{AppHandle, Attached, Counts, DialWish, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, SocketId};
 pub use log::read_event;
 pub use people::PersonEdit;

@@ -10,7 +10,7 @@ mod dial;
 mod door;
 mod effect;
 mod floor;
-mod flow;
+pub(crate) mod flow;
 mod guard;
 mod handover;
 mod inbound;
@@ -46,8 +46,9 @@ use rand::{Rng, SeedableRng};
 
 pub use command::{FromMedia, Input, ReplyTo, SocketId};
 pub use effect::{Audience, Effect, RecordingMade};
+pub use flow::{WebhookAnswer, WebhookBody, WebhookQuestion};
 pub use person::away_reason;
-pub use sound::Sounds;
+pub use sound::{Prompts, Sounds};
 
 use crate::directory::Directory;
 use device::{DeskPhone, Device};
@@ -210,6 +211,7 @@ impl CallCenter {
                 self.push(Effect::Reply { to: reply, result });
             }
             Input::TestCall { to, reply } => self.place_test_call(now, to, reply),
+            Input::WebhookAnswered { call, hop, answer } => self.webhook_answered(now, call, hop, answer),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now),
             Input::Timeout => self.timeout(now),

@@ -18,19 +18,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app::Directory;
 use crate::clock;
-use crate::hex::hex;
 use crate::keys::Keys;
 use crate::password;
 use crate::rights;
-use crate::store::{NewAccount, NewPerson, SipUser, Store, StoreError, TokenRow};
+use crate::store::{NewAccount, NewPerson, Store, StoreError, TokenRow};
 
 pub use company::directory;
 pub use file::{DemoFile, DemoUser, write_demo_json};
 
 /// Life of the demo's API tokens, in seconds: one year.
 const TOKEN_SECONDS: i64 = 365 * 24 * 3_600;
-/// Digest realm of the desk phones.
-const REALM: &str = "cordboard";
 
 /// Why the demo company could not be founded.
 #[derive(Debug, thiserror::Error)]
@@ -92,13 +89,7 @@ fn found(directory: Directory, keys: &Keys, now: Millis) -> Result<(NewAccount, 
     let mut phones = Vec::new();
     for (username, agent) in company::DESK_PHONES {
         let password = password::generate();
-        let ha1 = Sha256::digest(format!("{username}:{REALM}:{password}"));
-        sip_users.push(SipUser {
-            username: username.to_owned(),
-            agent,
-            realm: REALM.to_owned(),
-            ha1_sha256: hex(&ha1),
-        });
+        sip_users.push(crate::app::sip_user(username, agent, &password));
         phones.push((username.to_owned(), password));
     }
     let file = DemoFile::new(&directory, users, phones);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cordboard_shared::agent::{AgentProfile, Role};
 use cordboard_shared::department::{Department, Mailbox, Number, Trunk};
-use cordboard_shared::flow::Flow;
+use cordboard_shared::flow::{Flow, FlowState};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
 use cordboard_shared::phone::{E164, Extension};
 use cordboard_shared::policy::Policy;
@@ -34,7 +34,7 @@ pub struct Directory {
     /// Numbers.
     pub numbers: Vec<Number>,
     /// Flows.
-    pub flows: Vec<Flow>,
+    pub flows: Vec<Arc<Flow>>,
     /// Trunks.
     pub trunks: Vec<Trunk>,
     /// Voicemail boxes.
@@ -45,6 +45,8 @@ pub struct Directory {
     pub policy: Arc<Policy>,
     /// Outgoing calls, desk phones, mobiles and recordings.
     pub telephony: Arc<Telephony>,
+    /// Who may register as a desk phone, with digests of their passwords.
+    pub phone_users: Arc<Vec<cordboard_sip::SipUser>>,
 }
 
 impl Directory {
@@ -104,9 +106,9 @@ impl Directory {
         self.numbers.iter().find(|entry| entry.number == *number)
     }
 
-    /// The flow with this slug.
-    pub fn flow(&self, slug: &str) -> Option<&Flow> {
-        self.flows.iter().find(|flow| flow.slug == slug)
+    /// The flow with this slug, unless it is disabled.
+    pub fn flow(&self, slug: &str) -> Option<&Arc<Flow>> {
+        self.flows.iter().find(|flow| flow.slug == slug && flow.state == FlowState::Published)
     }
 
     /// The voicemail box of this name: a department's slug or a person's id.

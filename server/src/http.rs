@@ -161,7 +161,7 @@ impl HttpState {
 
 /// Everything that is served.
 pub fn router(state: HttpState) -> Router {
-    use self::core::{calls, decisions, policy, presence, recordings, session, test_calls, users};
+    use self::core::{calls, decisions, numbers, policy, presence, recordings, session, test_calls, users};
 
     let routes = Router::new()
         .route("/health", get(operations::health))
@@ -180,9 +180,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/core/departments", get(policy::departments))
         .route("/core/departments/{id}", get(policy::department))
         .route("/core/numbers", get(policy::numbers))
-        .route("/core/numbers/{id}", get(policy::number))
-        .route("/core/flows", get(policy::flows))
-        .route("/core/flows/{id}", get(policy::flow))
+        .route("/core/numbers/{id}", get(policy::number).put(numbers::edit))
         .route("/core/trunks", get(policy::trunks))
         .route("/core/trunks/{id}", get(policy::trunk))
         .route("/core/ws", get(live::open))
@@ -190,6 +188,7 @@ pub fn router(state: HttpState) -> Router {
     routes
         .merge(people())
         .merge(routing())
+        .merge(telephony())
         .merge(edge::routes())
         .fallback(panel::serve)
         .layer(axum::middleware::from_fn_with_state(state.clone(), idempotency::guard))
@@ -214,6 +213,31 @@ fn people() -> Router<HttpState> {
         .route("/core/agents/{uuid}/opt-out-link", post(opt_out_link::send).delete(opt_out_link::revoke))
         .route("/core/outbox", get(outbox::list))
         .route("/core/limits", get(limits::show))
+}
+
+/// Telephony settings and call flows.
+fn telephony() -> Router<HttpState> {
+    use self::core::{audio, flows, telephony};
+
+    Router::new()
+        .route("/core/telephony", get(telephony::read).put(telephony::replace))
+        .route("/core/telephony/status", get(telephony::status))
+        .route("/core/phones/{username}/password", post(telephony::phone_password))
+        .route("/core/audio", get(audio::list).post(audio::upload))
+        .route("/core/audio/speech", post(audio::speak))
+        .route("/core/audio/jobs/{id}", get(audio::job))
+        .route("/core/audio/{id}", get(audio::play).delete(audio::delete))
+        .route("/core/flows", get(flows::list).post(flows::create))
+        .route("/core/flows/{id}", get(flows::show))
+        .route("/core/flows/{id}/draft", get(flows::draft).put(flows::save_draft).delete(flows::delete_draft))
+        .route("/core/flows/{id}/check", post(flows::check))
+        .route("/core/flows/{id}/preview", post(flows::preview))
+        .route("/core/flows/{id}/publish", post(flows::publish))
+        .route("/core/flows/{id}/disable", post(flows::disable))
+        .route("/core/flows/{id}/enable", post(flows::enable))
+        .route("/core/flows/{id}/versions", get(flows::versions))
+        .route("/core/flows/{id}/versions/{number}", get(flows::version))
+        .route("/core/flows/{id}/versions/{number}/restore", post(flows::restore))
 }
 
 /// The routing policy, and questions about routing.

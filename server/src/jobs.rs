@@ -3,6 +3,7 @@
 mod gateway;
 mod messages;
 mod sweep;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::config::SmsGateway;
 use crate::store::Store;
 
 pub use messages::Messages;
+pub use webhook::ask as ask_webhook;
 
 /// The running jobs.
 pub struct Jobs {

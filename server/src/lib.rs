@@ -1,6 +1,7 @@
 //! The Cordboard server: the panel, the API, routing, telephony and media in one program.
 
 pub mod app;
+pub mod audio;
 pub mod call;
 pub mod clock;
 pub mod config;

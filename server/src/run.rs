@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::{self, AppHandle, RunningApp, Telephony};
+use crate::audio::Library;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, create_data_dir};
 use crate::http::{self, HttpConfig, HttpState};
@@ -100,7 +101,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
     let sip_handle = sip.clone();
     let telephony = Telephony { sip, sip_events, media: media.clone(), media_events };
-    let account = app::start(store.clone(), telephony, &config.recordings_dir()).await?;
+    let library = Library::open(config.data_dir.join("audio"), store.clone()).await;
+    let library = Arc::new(library.context("cannot open the audio library")?);
+    let account = app::start(store.clone(), telephony, &config.recordings_dir(), library).await?;
     let app = account.handle.clone();
     if config.demo {
         demo::write_demo_json(&config.data_dir, http_address, sip_address).context("cannot write demo.json")?;

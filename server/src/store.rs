@@ -4,10 +4,12 @@
 //! Speaks in domain types; knows no HTTP, no socket and no routing.
 
 mod account;
+mod audio;
 mod call;
 mod commit;
 mod decision;
 mod event;
+mod flow;
 mod idempotency;
 mod meta;
 mod open;
@@ -15,6 +17,7 @@ mod outbox;
 mod person;
 mod recording;
 mod rows;
+mod setting;
 mod sign_in;
 mod signal;
 mod snapshot;
@@ -30,11 +33,14 @@ use cordboard_shared::id::{AccountId, CallId, RecordingId};
 use sqlx::SqlitePool;
 
 pub use account::{NewAccount, NewPerson, SipUser};
+pub use audio::AudioRow;
 pub use call::{CallCursor, CallFilter, ParseCursorError};
 pub use event::{EVENT_FORMAT, EventRow, Historic};
+pub use flow::{DraftRow, FlowVersionRow};
 pub use idempotency::{KeptAnswer, KeyRow};
 pub use outbox::{DueMessage, Sent};
 pub use person::PersonChange;
+pub use setting::SettingChange;
 pub use sign_in::{Credential, SessionRow, TokenRow};
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotRow};
 pub use trace::{CHECKPOINT_FORMAT, CheckpointRow, TraceRow, Traced};

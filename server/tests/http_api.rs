@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
+#[path = "http_api/audio.rs"]
+mod audio;
 #[path = "http_api/batch.rs"]
 mod batch;
 #[path = "http_api/calls.rs"]
@@ -10,6 +12,8 @@ mod calls;
 mod envelope;
 #[path = "http_api/facts.rs"]
 mod facts;
+#[path = "http_api/flows.rs"]
+mod flows;
 #[path = "http_api/hostile.rs"]
 mod hostile;
 #[path = "http_api/idempotency.rs"]
@@ -30,5 +34,7 @@ mod routing;
 mod session;
 #[path = "http_api/stack.rs"]
 mod stack;
+#[path = "http_api/telephony.rs"]
+mod telephony;
 #[path = "http_api/users.rs"]
 mod users;

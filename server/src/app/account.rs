@@ -22,6 +22,7 @@ use cordboard_shared::{Millis, Problem, ProblemCode};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::company::CompanyPart;
 use super::handle::{Attached, Counts, DialWish, LiveEvent, PresenceEvent, Reply, Request};
 use super::journal::{Entry, Fed, Written};
 use crate::call::{CallCenter, Effect, Input, ReplyTo, SocketId};
@@ -50,6 +51,8 @@ pub(super) struct Account {
     pub(super) directories: watch::Sender<Arc<Directory>>,
     pub(super) center: CallCenter,
     pub(super) sip: SipHandle,
+    /// For what was asked of the network and comes back; keeps nobody from ending.
+    pub(super) requests: mpsc::WeakSender<Request>,
     pub(super) media: MediaHandle,
     pub(super) store: Store,
     pub(super) journal: mpsc::Sender<Entry>,
@@ -247,11 +250,34 @@ impl Account {
                 let reply = self.await_reply(Waiting::TestCall(reply));
                 self.feed(Input::TestCall { to, reply });
             }
+            Request::Company { part, reply } => {
+                self.change_company(part);
+                let _ = reply.send(());
+            }
+            Request::WebhookAnswered { call, hop, answer } => self.feed(Input::WebhookAnswered { call, hop, answer }),
             Request::Drain => {
                 self.draining.send_replace(true);
                 self.feed(Input::Drain);
             }
         }
+    }
+
+    /// A part of the company has changed, and is on disk: calls and phones obey it from now on.
+    fn change_company(&mut self, part: CompanyPart) {
+        let phones = matches!(part, CompanyPart::Telephony(..));
+        let mut directory = Directory::clone(&self.directory);
+        part.put_into(&mut directory);
+        self.directory = Arc::new(directory);
+        if phones {
+            self.tell_phones();
+        }
+        self.feed(Input::Directory(self.directory.clone()));
+        self.directories.send_replace(self.directory.clone());
+    }
+
+    /// Who may register as a phone.
+    pub(super) fn tell_phones(&self) {
+        self.sip.send(cordboard_sip::Command::SetUsers(self.directory.phone_users.to_vec()));
     }
 
     fn await_reply(&mut self, waiting: Waiting) -> ReplyTo {

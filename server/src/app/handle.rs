@@ -19,7 +19,9 @@ use cordboard_shared::{FeedPosition, Millis, Problem, ProblemCode, Version};
 use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 
+use super::company::CompanyPart;
 use super::people::{self, PersonEdit};
+use crate::audio::Library;
 pub use crate::call::SocketId;
 use crate::directory::Directory;
 use crate::store::Store;
@@ -127,6 +129,9 @@ pub struct AppHandle {
     pub(super) replays: Arc<Semaphore>,
     /// Changes of people's records are made one after the other.
     pub(super) people: Arc<Mutex<()>>,
+    /// Held while something of the company is changed.
+    pub(super) company: Arc<tokio::sync::Mutex<()>>,
+    pub(super) library: Arc<Library>,
     pub(super) presences: broadcast::Sender<PresenceEvent>,
     pub(super) directory: watch::Receiver<Arc<Directory>>,
     pub(super) counts: watch::Receiver<Counts>,
@@ -158,6 +163,8 @@ pub(super) enum Request {
     Settle { reply: Reply<()> },
     Dial { agent: AgentId, wish: DialWish, reply: Reply<Result<CallId, Problem>> },
     TestCall { to: E164, reply: Reply<Result<CallId, Problem>> },
+    Company { part: CompanyPart, reply: Reply<()> },
+    WebhookAnswered { call: CallId, hop: u32, answer: Result<String, String> },
     Drain,
 }
 
@@ -302,6 +309,11 @@ impl AppHandle {
         self.presences.subscribe()
     }
 
+    /// The audio library.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+
     /// Counts for `/metrics`.
     pub fn counts(&self) -> Counts {
         *self.counts.borrow()
@@ -327,7 +339,7 @@ impl AppHandle {
         let _ = self.requests.send(Request::Drain).await;
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Problem> {
+    pub(super) async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         // A full queue means that the account's task is far behind: the caller is told at once and nothing is half done.
         self.requests.try_send(request(reply)).map_err(|_| {

@@ -1,16 +1,15 @@
 //! What-if: from a number, a department or an extension to the engine's question, and its answer.
 
 use cordboard_routing::{Engine, EngineError, Question, Row, Target};
+use cordboard_shared::api::flows::PreviewInput;
 use cordboard_shared::api::routing::{SimulateAnswer, SimulateRequest, SimulatedOutcome};
 use cordboard_shared::department::Destination;
 use cordboard_shared::flow::{Flow, Node};
 use cordboard_shared::phone::{E164, Extension};
 use cordboard_shared::{Millis, Problem, ProblemCode};
 
+use crate::call::flow::walk::{End, Wants, walk};
 use crate::directory::Directory;
-
-/// Nodes a call may enter before its flow is taken for a circle.
-const MOST_HOPS: usize = 100;
 
 /// Where a call goes before the engine has it.
 #[derive(Debug, PartialEq)]
@@ -37,7 +36,7 @@ pub(super) fn answer(
         return Err(invalid("/from", "from is a caller's number."));
     }
     let mut assumptions = Vec::new();
-    let (target, row) = match way(&request.to, directory, &mut assumptions)? {
+    let (target, row) = match way(&request.to, directory, request.at.unwrap_or(now), &mut assumptions)? {
         Way::Routed(target, row) => (target, row),
         Way::Ends(outcome) => {
             return Ok(SimulateAnswer {
@@ -72,7 +71,7 @@ pub(super) fn answer(
     Ok(answer)
 }
 
-fn way(to: &str, directory: &Directory, assumptions: &mut Vec<String>) -> Result<Way, Problem> {
+fn way(to: &str, directory: &Directory, now: Millis, assumptions: &mut Vec<String>) -> Result<Way, Problem> {
     if let Some(slug) = to.strip_prefix("department:") {
         return department(slug, directory);
     }
@@ -89,33 +88,41 @@ fn way(to: &str, directory: &Directory, assumptions: &mut Vec<String>) -> Result
         Destination::Extension(digits) => extension(Some(digits), Row::DirectExtension, directory),
         Destination::Flow(slug) => {
             let flow = directory.flow(slug).ok_or_else(|| invalid("/to", "The number's call flow is gone."))?;
-            through(flow, directory, assumptions)
+            through(flow, directory, now, assumptions)
         }
     }
 }
 
-/// Through a flow as a caller who presses nothing.
-fn through(flow: &Flow, directory: &Directory, assumptions: &mut Vec<String>) -> Result<Way, Problem> {
-    let mut name = Some(flow.start.clone());
-    for _ in 0..MOST_HOPS {
-        let Some(node) = name.as_ref().and_then(|name| flow.nodes.get(name)) else { break };
-        name = match node {
-            Node::Menu { no_input, .. } => {
-                let nothing = "the caller presses nothing in the menu; times count from the end of the call flow";
-                if !assumptions.iter().any(|it| it == nothing) {
-                    assumptions.push(nothing.to_owned());
-                }
-                no_input.clone()
-            }
-            Node::Message { next, .. } | Node::Input { next, .. } | Node::Language { next, .. } => next.clone(),
-            Node::Department { department: slug, .. } => return department(slug, directory),
-            Node::Extension { extension: digits, .. } => {
-                return extension(Some(digits), Row::FlowExtension, directory);
-            }
-            Node::Voicemail { mailbox, .. } => return Ok(ends("voicemail", Some(mailbox.clone()))),
-        };
+/// Through a flow as a caller who presses nothing, by the steps a call takes.
+fn through(flow: &Flow, directory: &Directory, now: Millis, assumptions: &mut Vec<String>) -> Result<Way, Problem> {
+    let mut silent = false;
+    let walk = walk(flow, directory, now, |wants| {
+        silent |= wants == Wants::Key;
+        (wants == Wants::Key).then_some(PreviewInput::Nothing)
+    });
+    if silent {
+        let nothing = "the caller presses nothing in the call flow; times count from its end";
+        assumptions.push(nothing.to_owned());
     }
-    Ok(ends("disconnect", None))
+    if let Some(why) = &walk.closed {
+        assumptions.push(format!("the call flow is closed then ({why})"));
+    }
+    let last = walk.way.last().and_then(|walked| flow.nodes.get(&walked.node));
+    match (walk.end, last) {
+        (End::Waits(Wants::Answer), Some(Node::Department { department: slug, .. })) => department(slug, directory),
+        (End::Waits(Wants::Answer), Some(Node::Extension { extension: digits, .. })) => {
+            extension(Some(digits), Row::FlowExtension, directory)
+        }
+        (End::Voicemail(mailbox), _) => Ok(ends("voicemail", Some(mailbox))),
+        (End::Dialed(digits) | End::OwnVoicemail(digits), _) => {
+            extension(Some(&digits), Row::DirectExtension, directory)
+        }
+        (End::Closed, _) => Ok(ends("message", Some("closed".to_owned()))),
+        (End::MissedCall(_), _) => {
+            Ok(ends("disconnect", Some("missed-call service: rings, is never answered".to_owned())))
+        }
+        (End::Waits(_) | End::HungUp | End::Circle | End::Unfitting(_), _) => Ok(ends("disconnect", None)),
+    }
 }
 
 fn department(slug: &str, directory: &Directory) -> Result<Way, Problem> {
@@ -150,7 +157,9 @@ mod tests {
         let asha = Way::Routed(Target::Agent(AgentId::demo(0x21)), Row::DirectExtension);
         let lead = |to: &str| {
             let mut assumptions = Vec::new();
-            way(to, &directory, &mut assumptions).map(|way| (way, assumptions.len())).map_err(|problem| problem.status)
+            way(to, &directory, Millis(1_795_262_400_000), &mut assumptions)
+                .map(|way| (way, assumptions.len()))
+                .map_err(|problem| problem.status)
         };
 
         assert_eq!(lead("+442079460101"), Ok((support, 1)), "through the menu");

@@ -16,8 +16,10 @@ use tokio::task::JoinHandle;
 use super::account::{Account, Changes, Sources, SteadyClock, Tracer};
 use super::handle::{AppHandle, Counts, PresenceEvent};
 use super::journal;
+use crate::audio::Library;
 use crate::call::{CallCenter, Sounds};
 use crate::clock::{Clock, SystemClock};
+use crate::directory::Directory;
 use crate::net::media::{FromMedia, MediaHandle};
 use crate::net::sip::SipHandle;
 use crate::store::{Batch, Store};
@@ -64,7 +66,12 @@ impl RunningApp {
 }
 
 /// Loads the account and starts its task.
-pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> anyhow::Result<RunningApp> {
+pub async fn start(
+    store: Store,
+    telephony: Telephony,
+    recordings: &Path,
+    library: Arc<Library>,
+) -> anyhow::Result<RunningApp> {
     let now = SystemClock.now();
     let directory = store.directory().await.context("cannot load the account")?;
     repair::close_cut_calls(&store, &directory, recordings, now)
@@ -73,7 +80,11 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
     repair::repair_recordings(&store, recordings).await.context("cannot look through the recordings")?;
     let seed = u64::from_le_bytes(crate::clock::random());
     let loaded = load::load(&store, &directory, now, seed).await.context("cannot fold the account's log")?;
-    let directory = Arc::new(directory.under(Arc::new(loaded.engine.policy().clone())));
+    let mut directory = directory.under(Arc::new(loaded.engine.policy().clone()));
+    let phones = store.sip_users(directory.account).await.context("cannot read the desk phones")?;
+    directory.phone_users = Arc::new(super::company::phone_users(&phones));
+    let directory = Arc::new(directory);
+    library.load(&directory).await;
     let run = store.last_run(directory.account).await.context("cannot read the trace")? + 1;
     let checkpoint = Some(load::checkpoint(&loaded.engine, run, now)?);
     let begin = Batch { account: directory.account, checkpoint, ..Batch::default() };
@@ -81,7 +92,7 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
     let live = loaded.engine.agents().map(|agent| (agent.id, run << RUN_SHIFT)).collect();
     let position = FeedPosition { epoch: loaded.epoch, bucket: 0, seq: loaded.last };
     let sip_address = telephony.sip.loopback_addr();
-    let center = CallCenter::new(directory.clone(), sounds(), sip_address, loaded.engine, now, seed);
+    let center = CallCenter::new(directory.clone(), sounds(&library), sip_address, loaded.engine, now, seed);
 
     let (requests, request_queue) = mpsc::channel(REQUESTS);
     let (entries, written, journal) = journal::open(store.clone(), directory.account, loaded.last);
@@ -91,10 +102,12 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
     let (stop, stop_reader) = watch::channel(false);
     let (directories, directory_reader) = watch::channel(directory.clone());
     let handle = AppHandle {
-        requests,
+        requests: requests.clone(),
         store: store.clone(),
         replays: Arc::new(Semaphore::new(1)),
         people: Arc::new(Mutex::new(())),
+        company: Arc::default(),
+        library: library.clone(),
         presences: presences.clone(),
         directory: directory_reader,
         counts: counts_reader,
@@ -105,6 +118,7 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
         directories,
         center,
         sip: telephony.sip,
+        requests: requests.downgrade(),
         media: telephony.media,
         store,
         journal: entries,
@@ -131,10 +145,21 @@ pub async fn start(store: Store, telephony: Telephony, recordings: &Path) -> any
         media: telephony.media_events,
         stop: stop_reader,
     };
+    account.tell_phones();
+    tokio::spawn(keep_sounds(library, handle.directory.clone()));
     let account = tokio::spawn(account.run(sources));
     Ok(RunningApp { handle, stop, account, journal })
 }
 
-fn sounds() -> Sounds {
-    Sounds::new(crate::prompts::prompt)
+fn sounds(library: &Arc<Library>) -> Sounds {
+    let library = library.clone();
+    Sounds::new(move |language, name| library.prompt(language, name))
+}
+
+/// Loads what a change of the company names, as long as there is a company.
+async fn keep_sounds(library: Arc<Library>, mut directories: watch::Receiver<Arc<Directory>>) {
+    while directories.changed().await.is_ok() {
+        let directory = directories.borrow_and_update().clone();
+        library.load(&directory).await;
+    }
 }

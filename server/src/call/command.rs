@@ -127,6 +127,15 @@ pub enum Input {
         /// Answered once.
         reply: ReplyTo,
     },
+    /// A webhook has answered, or failed.
+    WebhookAnswered {
+        /// The call it was asked about.
+        call: CallId,
+        /// Which question of it.
+        hop: u32,
+        /// The word it said, or why not.
+        answer: Result<String, String>,
+    },
     /// No new calls from now on.
     Drain,
     /// The server stops now: running calls end.

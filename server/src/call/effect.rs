@@ -9,6 +9,7 @@ use cordboard_shared::{Millis, Problem};
 use serde_json::Value;
 
 use super::command::{ReplyTo, SocketId};
+use super::flow::WebhookQuestion;
 
 /// Who gets a live message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,8 @@ pub enum Effect {
     /// An input the engine was fed, and when, in the order fed. With the engine's state at the start these are the
     /// whole history of its decisions.
     Trace(Millis, Box<Routing>),
+    /// Ask a webhook, once; [`Input::WebhookAnswered`](super::Input::WebhookAnswered) follows.
+    AskWebhook(Box<WebhookQuestion>),
     /// Something worth a log line, with its call.
     Note {
         /// The call.

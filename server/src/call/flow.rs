@@ -1,87 +1,120 @@
-//! Call flows: menus, messages and where keys lead.
+//! Call flows: where a call is in its flow, and what each node does. What follows from what happens at a node is
+//! [`step`]'s to say.
+
+mod keys;
+pub(crate) mod step;
+pub(crate) mod walk;
+mod webhook;
+
+use std::sync::Arc;
 
 use cordboard_media::{Command as Media, Source};
 use cordboard_routing::{Row, Target};
 use cordboard_shared::Millis;
-use cordboard_shared::call::{CallState, EndedBy, FlowRef};
+use cordboard_shared::call::{CallCause, CallResult, CallState, CallStep, EndedBy, FlowRef, StepKind};
 use cordboard_shared::flow::{Flow, Node};
 use cordboard_shared::id::CallId;
 use cordboard_shared::phone::Extension;
 
 use super::record::{Phase, VoicemailStep};
 use super::{CallCenter, Effect};
+use step::{Happened, MOST_HOPS, Then};
+pub use webhook::{WebhookAnswer, WebhookBody, WebhookQuestion};
 
 /// Time between two digits of an extension, in milliseconds.
 const INTER_DIGIT_MS: u64 = 1_500;
-
-/// Nodes a call may enter before its flow is taken for a circle.
-const MOST_HOPS: u32 = 100;
 /// How much longer than its length a prompt may take, in milliseconds.
 const PROMPT_SLACK_MS: u64 = 5_000;
+/// One ring and the pause after it, in milliseconds, as most networks have it (ITU-T E.180 supplement 2: 4 to 6 s).
+const RING_MS: u64 = 5_000;
 
 /// Where a call is in its flow.
 #[derive(Clone, Debug)]
 pub(super) struct FlowRun {
-    flow: String,
+    /// The flow as it was when the call came: a publication meanwhile changes nothing for it.
+    flow: Arc<Flow>,
     node: String,
-    /// Plays of the present menu so far.
+    /// Plays of the present node so far.
     plays: u32,
     digits: String,
+    /// Language chosen by the caller.
+    language: Option<String>,
     /// Node after the department or person in hand.
     next: Option<String>,
     /// Nodes entered so far.
     hops: u32,
+    /// The webhook is asked and has not answered.
+    asking: bool,
+    /// Rings to its end and is never answered.
+    missed_call: bool,
+    /// What a voicemail node says of the message in hand: greeting, seconds.
+    voicemail: (Option<String>, Option<u32>),
 }
 
 impl CallCenter {
     pub(super) fn start_flow(&mut self, now: Millis, id: CallId, slug: &str) {
-        let Some(flow) = self.directory.flow(slug) else {
-            return self.hang_up(now, id, EndedBy::System, 480);
+        let Some(flow) = self.directory.flow(slug).cloned() else {
+            return self.refuse(now, id, CallResult::Rejected, Some(CallCause::NoFlow), 404);
         };
-        let (reference, start) = (FlowRef { id: flow.id, version: flow.version }, flow.start.clone());
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.view.flow = Some(reference);
-            call.phase = Phase::Flow;
-            call.flow = Some(FlowRun {
-                flow: slug.to_owned(),
-                node: String::new(),
-                plays: 0,
-                digits: String::new(),
-                next: None,
-                hops: 0,
-            });
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.view.flow = Some(FlowRef { id: flow.id, version: flow.version });
+        call.phase = Phase::Flow;
+        call.flow = Some(FlowRun {
+            flow: flow.clone(),
+            node: String::new(),
+            plays: 0,
+            digits: String::new(),
+            language: None,
+            next: None,
+            hops: 0,
+            asking: false,
+            missed_call: flow.missed_call_rings.is_some(),
+            voicemail: (None, None),
+        });
+        if let Some(rings) = flow.missed_call_rings {
+            // What follows a missed call follows it; nobody is charged for it.
+            call.deadline = Some(now + u64::from(rings) * RING_MS);
+            return self.ring_back(id);
         }
-        self.enter_node(now, id, Some(start));
-    }
-
-    fn flow_of(&self, id: CallId) -> Option<&Flow> {
-        let run = self.calls.get(&id)?.flow.as_ref()?;
-        self.directory.flow(&run.flow)
+        if step::closed(&flow, &self.directory.zone, now).is_none() {
+            return self.enter_node(now, id, Some(flow.start.clone()));
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.view.cause = Some(CallCause::OutOfHours);
+        }
+        match &flow.closed {
+            Some(closed) => self.enter_node(now, id, Some(closed.clone())),
+            None => self.farewell(now, id, &["closed"]),
+        }
     }
 
     /// Goes to a node of the call's flow; none hangs up.
     pub(super) fn enter_node(&mut self, now: Millis, id: CallId, name: Option<String>) {
-        let node = name.as_ref().and_then(|name| self.flow_of(id)?.nodes.get(name)).cloned();
-        let (Some(name), Some(node)) = (name, node) else {
-            return self.hang_up(now, id, EndedBy::System, 480);
-        };
-        if let Some(call) = self.calls.get_mut(&id) {
+        let entered = self.calls.get_mut(&id).and_then(|call| {
+            let (name, run) = (name?, call.flow.as_mut()?);
+            let node = run.flow.nodes.get(&name).cloned()?;
+            run.hops += 1;
+            run.node.clone_from(&name);
+            run.plays = 1;
+            run.digits.clear();
+            run.next = None;
+            run.asking = false;
+            run.voicemail = (None, None);
             call.phase = Phase::Flow;
             call.view.state = CallState::Flow;
             call.deadline = None;
-            if let Some(run) = call.flow.as_mut() {
-                run.hops += 1;
-                if run.hops > MOST_HOPS {
-                    return self.hang_up(now, id, EndedBy::System, 480);
-                }
-                run.node = name;
-                run.plays = 0;
-                run.digits.clear();
-                run.next = None;
-            }
-        }
+            let step = CallStep { at: now, what: StepKind::Node, agent: None, text: Some(name.into()) };
+            (run.hops <= MOST_HOPS).then(|| {
+                call.view.steps.push(step);
+                node
+            })
+        });
+        let Some(node) = entered else { return self.hang_up(now, id, EndedBy::System, 480) };
         match node {
-            Node::Menu { audio, .. } | Node::Message { audio, .. } => {
+            Node::Menu { audio, .. }
+            | Node::Message { audio, .. }
+            | Node::Input { audio, .. }
+            | Node::Language { audio, .. } => {
                 self.accept(id);
                 self.play_prompt(now, id, &audio);
                 self.publish(id);
@@ -94,9 +127,84 @@ impl CallCenter {
                 self.remember_next(id, next);
                 self.ring_extension(now, id, &extension, Row::FlowExtension);
             }
-            Node::Voicemail { mailbox, .. } => self.enter_voicemail(now, id, &mailbox),
-            Node::Input { next, .. } | Node::Language { next, .. } => self.enter_node(now, id, next),
+            Node::Voicemail { mailbox, audio, seconds } => {
+                if let Some(run) = self.calls.get_mut(&id).and_then(|call| call.flow.as_mut()) {
+                    run.voicemail = (audio, seconds);
+                }
+                self.enter_voicemail(now, id, &mailbox);
+            }
         }
+    }
+
+    /// Tells the present node what happened, and does what follows.
+    pub(super) fn flow_goes_on(&mut self, now: Millis, id: CallId, happened: Happened<'_>) {
+        let Some(run) = self.calls.get(&id).and_then(|call| call.flow.as_ref()) else { return };
+        let flow = run.flow.clone();
+        let Some(node) = flow.nodes.get(&run.node) else { return };
+        match step::then(node, run.plays, happened, &self.directory, self.directory.telephony.direct_dialing) {
+            Then::Stay => {}
+            Then::Wait(seconds) | Then::WaitForMore(Some(seconds)) => {
+                self.wait_for_key(now, id, u64::from(seconds) * 1_000);
+            }
+            Then::WaitForMore(None) => self.wait_for_key(now, id, INTER_DIGIT_MS),
+            Then::Again => {
+                if let Some(run) = self.calls.get_mut(&id).and_then(|call| call.flow.as_mut()) {
+                    run.plays += 1;
+                    run.digits.clear();
+                }
+                if let Node::Menu { audio, .. } = node {
+                    self.play_prompt(now, id, audio);
+                }
+            }
+            Then::Go(next) => self.enter_node(now, id, next),
+            Then::Dial(extension) => {
+                self.remember_next(id, None);
+                self.ring_extension(now, id, &extension, Row::DirectExtension);
+            }
+            Then::Speak(language, next) => {
+                if let Some(run) = self.calls.get_mut(&id).and_then(|call| call.flow.as_mut()) {
+                    run.language = Some(language);
+                }
+                self.enter_node(now, id, next);
+            }
+            Then::Ask(digits) => self.ask_webhook(now, id, node, digits),
+        }
+    }
+
+    fn wait_for_key(&mut self, now: Millis, id: CallId, ms: u64) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.deadline = Some(now + ms);
+        }
+    }
+
+    /// The wait of a node is over, or a missed call has rung.
+    pub(super) fn menu_timeout(&mut self, now: Millis, id: CallId) {
+        let Some(run) = self.calls.get_mut(&id).and_then(|call| call.flow.as_mut()) else { return };
+        if run.missed_call {
+            // RFC 3261 §21.6.2: 603, so that no network tries the call by another way and it rings again.
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.view.result = Some(CallResult::Missed);
+            }
+            return self.hang_up(now, id, EndedBy::System, 603);
+        }
+        if run.asking {
+            return self.webhook_late(now, id);
+        }
+        let digits = std::mem::take(&mut run.digits);
+        self.flow_goes_on(now, id, Happened::Waited(&digits));
+    }
+
+    /// The language this call is spoken to in.
+    pub(super) fn language_of(&self, id: CallId) -> String {
+        let run = self.calls.get(&id).and_then(|call| call.flow.as_ref());
+        let chosen = run.and_then(|run| run.language.as_ref().or(run.flow.language.as_ref()));
+        chosen.unwrap_or(&self.directory.language).clone()
+    }
+
+    /// Greeting and longest message that the call's voicemail node wants, if it wants its own.
+    pub(super) fn voicemail_of_node(&self, id: CallId) -> (Option<String>, Option<u32>) {
+        let run = self.calls.get(&id).and_then(|call| call.flow.as_ref());
+        run.map(|run| run.voicemail.clone()).unwrap_or_default()
     }
 
     fn remember_next(&mut self, id: CallId, next: Option<String>) {
@@ -110,18 +218,42 @@ impl CallCenter {
         self.calls.get(&id)?.flow.as_ref()?.next.clone()
     }
 
-    /// Plays `audio:<name>` to the caller; what cannot be found is passed over at once.
-    pub(super) fn play_prompt(&mut self, now: Millis, id: CallId, audio: &str) {
-        let name = audio.strip_prefix("audio:").unwrap_or(audio);
-        let clip = (self.sounds.prompt)(&self.directory.language, name);
-        let Some(clip) = clip else {
-            self.push(Effect::Note { call: Some(id), text: format!("no prompt {name:?}") });
-            return self.play_finished(now, id);
-        };
-        self.play(now, id, clip);
+    /// The node that takes a call whose person did not, instead of their voicemail box.
+    pub(super) fn node_instead_of_voicemail(&self, id: CallId) -> Option<String> {
+        let run = self.calls.get(&id)?.flow.as_ref()?;
+        match run.flow.nodes.get(&run.node)? {
+            Node::Extension { .. } => run.next.clone(),
+            Node::Menu { .. }
+            | Node::Department { .. }
+            | Node::Message { .. }
+            | Node::Voicemail { .. }
+            | Node::Input { .. }
+            | Node::Language { .. } => None,
+        }
     }
 
-    pub(super) fn play(&mut self, now: Millis, id: CallId, clip: std::sync::Arc<cordboard_media::Clip>) {
+    /// Plays `audio:<id or name>` or `tts:<text>` to the caller in the language of the call; what is empty or cannot be
+    /// found is passed over at once.
+    pub(super) fn play_prompt(&mut self, now: Millis, id: CallId, audio: &str) {
+        match self.prompt_of(id, audio) {
+            Some(clip) => self.play(now, id, clip),
+            None => self.play_finished(now, id),
+        }
+    }
+
+    /// A prompt in the language of the call.
+    pub(super) fn prompt_of(&mut self, id: CallId, audio: &str) -> Option<Arc<cordboard_media::Clip>> {
+        let name = audio.strip_prefix("audio:").unwrap_or(audio);
+        let clip = (self.sounds.prompt)(&self.language_of(id), name);
+        if clip.is_none() && !name.is_empty() {
+            // Not its text: that may hold what nobody but the caller is to hear.
+            let what = if name.starts_with("tts:") { "a text" } else { name };
+            self.push(Effect::Note { call: Some(id), text: format!("no prompt {what:?}") });
+        }
+        clip
+    }
+
+    pub(super) fn play(&mut self, now: Millis, id: CallId, clip: Arc<cordboard_media::Clip>) {
         let play = self.next_play();
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.play = Some(play);
@@ -136,7 +268,7 @@ impl CallCenter {
         call.play = None;
         call.deadline = None;
         match &call.phase {
-            Phase::Flow => self.prompt_finished(now, id),
+            Phase::Flow => self.flow_goes_on(now, id, Happened::Played),
             Phase::Voicemail(VoicemailStep::Greeting) => self.play_beep(now, id),
             Phase::Voicemail(VoicemailStep::Beep) => self.start_recording(now, id),
             Phase::Farewell => self.hang_up(now, id, EndedBy::System, 480),
@@ -150,111 +282,6 @@ impl CallCenter {
             | Phase::Parked
             | Phase::Over => {}
         }
-    }
-
-    fn current_node(&self, id: CallId) -> Option<Node> {
-        let run = self.calls.get(&id)?.flow.as_ref()?;
-        self.flow_of(id)?.nodes.get(&run.node).cloned()
-    }
-
-    fn prompt_finished(&mut self, now: Millis, id: CallId) {
-        match self.current_node(id) {
-            Some(Node::Menu { no_input_seconds, .. }) => {
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.deadline = Some(now + u64::from(no_input_seconds) * 1_000);
-                }
-            }
-            Some(Node::Message { next, .. }) => self.enter_node(now, id, next),
-            Some(
-                Node::Department { .. }
-                | Node::Extension { .. }
-                | Node::Voicemail { .. }
-                | Node::Input { .. }
-                | Node::Language { .. },
-            )
-            | None => {}
-        }
-    }
-
-    /// No key came, or no further digit of an extension.
-    pub(super) fn menu_timeout(&mut self, now: Millis, id: CallId) {
-        let Some(Node::Menu { audio, keys, repeat, no_input, .. }) = self.current_node(id) else { return };
-        let Some(run) = self.calls.get_mut(&id).and_then(|call| call.flow.as_mut()) else { return };
-        let digits = std::mem::take(&mut run.digits);
-        if let Some(first) = digits.chars().next() {
-            let target = if digits.len() == 1 { keys.get(&first).cloned() } else { None };
-            return self.key_chosen(now, id, target);
-        }
-        run.plays += 1;
-        if run.plays > repeat {
-            return self.enter_node(now, id, no_input);
-        }
-        self.play_prompt(now, id, &audio);
-    }
-
-    fn key_chosen(&mut self, now: Millis, id: CallId, target: Option<String>) {
-        if target.is_some() {
-            return self.enter_node(now, id, target);
-        }
-        let Some(Node::Menu { audio, wrong_key, repeat, no_input, .. }) = self.current_node(id) else { return };
-        if wrong_key.is_some() {
-            return self.enter_node(now, id, wrong_key);
-        }
-        let Some(run) = self.calls.get_mut(&id).and_then(|call| call.flow.as_mut()) else { return };
-        run.plays += 1;
-        if run.plays > repeat {
-            return self.enter_node(now, id, no_input);
-        }
-        self.play_prompt(now, id, &audio);
-    }
-
-    /// A key pressed by the caller.
-    pub(super) fn caller_digit(&mut self, now: Millis, id: CallId, digit: char) {
-        match self.calls.get(&id).map(|call| &call.phase) {
-            Some(Phase::Flow) => {}
-            Some(Phase::Routing) => return self.waiting_digit(now, id, digit),
-            Some(
-                Phase::Opening
-                | Phase::Dialing
-                | Phase::Connecting
-                | Phase::Connected
-                | Phase::Parked
-                | Phase::Voicemail(_)
-                | Phase::Farewell
-                | Phase::Over,
-            )
-            | None => return,
-        }
-        let Some(Node::Menu { keys, dial_extensions, .. }) = self.current_node(id) else { return };
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(run) = call.flow.as_mut() else { return };
-        run.digits.push(digit);
-        let digits = run.digits.clone();
-        if call.play.take().is_some() {
-            let leg = call.caller.leg;
-            self.media(Media::Hear { leg, source: Source::Silence });
-        }
-        if dial_extensions {
-            if let Ok(extension) = digits.parse::<Extension>()
-                && self.directory.agent_by_extension(&extension).is_some()
-            {
-                return self.ring_extension(now, id, &extension, Row::DirectExtension);
-            }
-            let begins = |extension: &Extension| {
-                extension.as_str().starts_with(&digits) && extension.as_str().len() > digits.len()
-            };
-            if self.directory.agents.values().filter_map(|agent| agent.extension.as_ref()).any(begins) {
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.deadline = Some(now + INTER_DIGIT_MS);
-                }
-                return;
-            }
-        }
-        if let Some(run) = self.calls.get_mut(&id).and_then(|call| call.flow.as_mut()) {
-            run.digits.clear();
-        }
-        let target = if digits.len() == 1 { keys.get(&digit).cloned() } else { None };
-        self.key_chosen(now, id, target);
     }
 
     pub(super) fn enter_department(&mut self, now: Millis, id: CallId, slug: &str) {

@@ -98,7 +98,10 @@ impl CallCenter {
             return;
         }
         match to {
-            Exhausted::Voicemail { mailbox } => self.enter_voicemail(now, id, &mailbox),
+            Exhausted::Voicemail { mailbox } => match self.node_instead_of_voicemail(id) {
+                Some(next) => self.enter_node(now, id, Some(next)),
+                None => self.enter_voicemail(now, id, &mailbox),
+            },
             Exhausted::Message { audio } => self.farewell(now, id, &[&audio]),
             Exhausted::Callback => self.farewell(now, id, &["callback-kept", "goodbye"]),
             // It stands on the follow-up list.

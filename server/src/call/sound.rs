@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use cordboard_media::Clip;
 
+/// Finds a prompt: by language, and its name, the id of a file of the library, or `tts:<text>`. Reads no disk.
+pub type Prompts = Arc<dyn Fn(&str, &str) -> Option<Arc<Clip>> + Send + Sync>;
+
 /// Prompts and tones.
 #[derive(Clone)]
 pub struct Sounds {
-    /// A prompt by language and name; falls back to English.
-    pub prompt: fn(&str, &str) -> Option<Arc<Clip>>,
+    /// What is said; falls back to English.
+    pub prompt: Prompts,
     /// Before a voicemail message.
     pub beep: Arc<Clip>,
     /// While a phone rings and the call is already answered.
@@ -26,9 +29,9 @@ impl fmt::Debug for Sounds {
 
 impl Sounds {
     /// The tones as generated, with prompts from `prompt`.
-    pub fn new(prompt: fn(&str, &str) -> Option<Arc<Clip>>) -> Self {
+    pub fn new(prompt: impl Fn(&str, &str) -> Option<Arc<Clip>> + Send + Sync + 'static) -> Self {
         Self {
-            prompt,
+            prompt: Arc::new(prompt),
             beep: Arc::new(cordboard_media::tone::beep()),
             ringback: Arc::new(cordboard_media::tone::ringback(cordboard_media::tone::Ringback::Uk)),
             music: Arc::new(cordboard_media::tone::hold_music()),

@@ -21,6 +21,7 @@ use super::*;
 
 mod door;
 mod floor;
+mod flows;
 mod own;
 mod people;
 mod trace;

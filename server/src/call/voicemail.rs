@@ -16,8 +16,9 @@ const SILENCE_MS: u32 = 10_000;
 impl CallCenter {
     pub(super) fn enter_voicemail(&mut self, now: Millis, id: CallId, mailbox: &str) {
         self.accept(id);
-        let greeting =
-            self.directory.mailbox(mailbox).map_or_else(|| "audio:voicemail".to_owned(), |it| it.greeting.clone());
+        let greeting = self.voicemail_of_node(id).0.unwrap_or_else(|| {
+            self.directory.mailbox(mailbox).map_or_else(|| "audio:voicemail".to_owned(), |it| it.greeting.clone())
+        });
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Voicemail(VoicemailStep::Greeting);
         call.mailbox = Some(mailbox.to_owned());
@@ -38,12 +39,14 @@ impl CallCenter {
 
     pub(super) fn start_recording(&mut self, now: Millis, id: CallId) {
         let recording = RecordingId::new(now, self.random_bytes());
+        let by_node = self.voicemail_of_node(id).1;
         let Some(call) = self.calls.get_mut(&id) else { return };
         let seconds = call
             .mailbox
             .as_deref()
             .and_then(|mailbox| self.directory.mailbox(mailbox))
             .map_or(DEFAULT_SECONDS, |mailbox| mailbox.seconds);
+        let seconds = by_node.unwrap_or(seconds);
         call.phase = Phase::Voicemail(VoicemailStep::Recording(recording));
         call.open_recordings += 1;
         // Named before it exists, so that a crash in the middle leaves a trace of it.

@@ -8,8 +8,8 @@ use cordboard_shared::Millis;
 use cordboard_shared::call::CallState;
 use cordboard_shared::id::CallId;
 
+use super::CallCenter;
 use super::record::Phase;
-use super::{CallCenter, Effect};
 
 /// The key for being called back.
 const CALLBACK_KEY: char = '1';
@@ -55,11 +55,8 @@ impl CallCenter {
     pub(super) fn speech(&mut self, id: CallId, words: &[impl AsRef<str>]) -> Option<Arc<Clip>> {
         let mut samples = Vec::new();
         for word in words {
-            let name = word.as_ref();
-            let name = name.strip_prefix("audio:").unwrap_or(name);
-            match (self.sounds.prompt)(&self.directory.language, name) {
-                Some(clip) => samples.extend_from_slice(clip.samples()),
-                None => self.push(Effect::Note { call: Some(id), text: format!("no prompt {name:?}") }),
+            if let Some(clip) = self.prompt_of(id, word.as_ref()) {
+                samples.extend_from_slice(clip.samples());
             }
         }
         (!samples.is_empty()).then(|| Arc::new(Clip::new(samples)))

@@ -93,7 +93,7 @@ pub fn directory() -> Directory {
             number(0x2002, SUPPORT_NUMBER, "Support, direct", Destination::Department("support".to_owned())),
             number(0x2003, DIRECT_NUMBER, "Asha Rao, direct", Destination::Extension(extension("21"))),
         ],
-        flows: vec![main_flow()],
+        flows: vec![Arc::new(main_flow())],
         trunks: vec![Trunk {
             id: TRUNK,
             name: "Loopback".to_owned(),
@@ -105,6 +105,7 @@ pub fn directory() -> Directory {
         managers: BTreeMap::from([(LUIS, BTreeSet::from([SUPPORT, SALES]))]),
         policy: Arc::default(),
         telephony: Arc::new(telephony()),
+        phone_users: Arc::default(),
     };
     let policy = Arc::new(directory.first_policy());
     directory.under(policy)

@@ -82,7 +82,7 @@ fn said(status: StatusCode) -> Said {
     }
 }
 
-fn literal(url: &str) -> Option<IpAddr> {
+pub(super) fn literal(url: &str) -> Option<IpAddr> {
     // The URL parser also reads decimal, octal and hexadecimal forms as the addresses they are.
     let url: Url = url.parse().ok()?;
     let host = url.host_str()?;
@@ -106,7 +106,7 @@ impl Resolve for PublicOnly {
 }
 
 /// Whether an address lies in the public internet.
-fn is_public(ip: IpAddr) -> bool {
+pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),

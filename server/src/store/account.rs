@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use sqlx::{Row as _, SqliteConnection};
 use uuid::Uuid;
 
+use super::setting::{write_sip_user, write_telephony};
 use super::{Store, StoreError, TokenRow, from_word, signed, unsigned, word};
 use crate::directory::Directory;
 
@@ -44,6 +45,8 @@ pub struct SipUser {
     pub realm: String,
     /// SHA-256 of `username:realm:password`, in hexadecimal (RFC 8760).
     pub ha1_sha256: String,
+    /// MD5 of the same; none for phones founded by an earlier version.
+    pub ha1_md5: Option<String>,
 }
 
 impl std::fmt::Debug for NewPerson {
@@ -81,7 +84,8 @@ impl Store {
             mailboxes: self.bodies("SELECT body FROM mailbox WHERE account = $1 ORDER BY position", id).await?,
             managers: self.managers(id).await?,
             policy: Arc::default(),
-            telephony: Arc::default(),
+            telephony: Arc::new(self.telephony(AccountId(id)).await?.unwrap_or_default()),
+            phone_users: Arc::default(),
         };
         let policy = Arc::new(directory.first_policy());
         Ok(directory.under(policy))
@@ -138,17 +142,9 @@ impl Store {
         for token in &new.tokens {
             insert_token(&mut unit, token).await?;
         }
+        write_telephony(&mut unit, new.directory.account, &new.directory.telephony).await?;
         for user in &new.sip_users {
-            sqlx::query(
-                "INSERT INTO sip_user (username, account, agent, realm, ha1_sha256) VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(&user.username)
-            .bind(new.directory.account.0)
-            .bind(user.agent.0)
-            .bind(&user.realm)
-            .bind(&user.ha1_sha256)
-            .execute(&mut *unit)
-            .await?;
+            write_sip_user(&mut unit, new.directory.account, user).await?;
         }
         unit.commit().await?;
         Ok(())

@@ -9,7 +9,7 @@ use cordboard_shared::{FeedPosition, Millis, Problem, ProblemCode};
 use serde_json::Value;
 
 use super::{Account, LOOK_EVERY_MS, Waiting};
-use crate::app::handle::{LiveEvent, PresenceEvent};
+use crate::app::handle::{LiveEvent, PresenceEvent, Request};
 use crate::app::journal::Entry;
 use crate::call::{Audience, Effect, ReplyTo, SocketId};
 use crate::net::media::ToMedia;
@@ -43,6 +43,16 @@ impl Account {
             Effect::Elapsed(agent, what) => self.elapsed(agent, what),
             Effect::EndSessions(agent) => self.end_sessions(agent),
             Effect::Trace(at, input) => self.trace(at, input),
+            Effect::AskWebhook(question) => {
+                let requests = self.requests.clone();
+                tokio::spawn(async move {
+                    let answer = crate::jobs::ask_webhook(&question).await;
+                    let Some(requests) = requests.upgrade() else { return };
+                    let request = Request::WebhookAnswered { call: question.call, hop: question.hop, answer };
+                    // A full queue loses the answer: the call takes it for a failed webhook in time.
+                    let _ = requests.try_send(request);
+                });
+            }
             Effect::Note { call: Some(call), text } => tracing::info!(call.id = %call, "{text}"),
             // Strangers cause these; at the default level they would fill the log.
             Effect::Note { call: None, text } => tracing::debug!("{text}"),

@@ -1,4 +1,4 @@
-//! `GET /core/{departments,numbers,flows,trunks}` and `/{id}`: the account's policy, read only for now.
+//! `GET /core/{departments,numbers,trunks}` and `/{id}`: the account as everybody in it sees it.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -42,9 +42,6 @@ resource!(departments, department, directory => directory.departments.iter(), |i
     item.id.to_string() == id || item.slug == id
 });
 resource!(numbers, number, directory => directory.numbers.iter(), |item, id| item.id.to_string() == id);
-resource!(flows, flow, directory => directory.flows.iter(), |item, id| {
-    item.id.to_string() == id || item.slug == id
-});
 resource!(trunks, trunk, directory => directory.trunks.iter(), |item, id| item.id.to_string() == id);
 
 fn one<T: Serialize>(item: Option<T>) -> Result<Json<Value>, ApiError> {

@@ -46,8 +46,13 @@ pub(in crate::http) async fn show(
     if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(not_found());
     }
-    let mut file = File::open(state.config.recordings_dir.join(relative)).await.map_err(|error| {
-        tracing::error!(recording.id = %id, %error, "the file of a recording cannot be opened");
+    serve(&state.config.recordings_dir.join(relative), &recording.sha256, &headers).await
+}
+
+/// A file that never changes, whole or in part; `sha256` is its tag.
+pub(super) async fn serve(path: &FilePath, sha256: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let mut file = File::open(path).await.map_err(|error| {
+        tracing::error!(path = %path.display(), %error, "a file of sound cannot be opened");
         ApiError::new(ProblemCode::NotFound, "The file of this recording is missing.")
     })?;
     let length = file.metadata().await.map_err(|_| not_found())?.len();
@@ -64,10 +69,10 @@ pub(in crate::http) async fn show(
     file.seek(SeekFrom::Start(first)).await.map_err(|_| not_found())?;
     let mut response = Response::new(stream(file, count));
     *response.status_mut() = status;
-    insert(&mut response, CONTENT_TYPE, content_type(relative));
+    insert(&mut response, CONTENT_TYPE, content_type(path));
     insert(&mut response, CONTENT_LENGTH, &count.to_string());
     insert(&mut response, ACCEPT_RANGES, "bytes");
-    insert(&mut response, ETAG, &format!("\"{}\"", recording.sha256));
+    insert(&mut response, ETAG, &format!("\"{sha256}\""));
     // It never changes, and it is nobody else's.
     insert(&mut response, CACHE_CONTROL, "private, max-age=3600, immutable");
     if status == StatusCode::PARTIAL_CONTENT {

@@ -1,0 +1,311 @@
+//! What telephony settings must be like, and what of them is secret. Pure.
+
+use std::collections::BTreeSet;
+
+use cordboard_shared::api::policy::PolicyFinding;
+use cordboard_shared::department::Destination;
+use cordboard_shared::id::AgentId;
+use cordboard_shared::telephony::Telephony;
+use cordboard_shared::{Problem, ProblemCode};
+use md5::{Digest as _, Md5};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::REALM;
+use crate::directory::Directory;
+use crate::hex::hex;
+use crate::store::SipUser;
+
+/// Most entries of one list.
+const MOST: usize = 1_000;
+/// Longest disposition, in characters.
+const LONGEST_DISPOSITION: usize = 64;
+
+/// The settings as they may be shown: without passwords.
+pub fn without_secrets(telephony: &Telephony) -> Telephony {
+    let mut shown = telephony.clone();
+    for trunk in &mut shown.outbound {
+        if let Some(credentials) = &mut trunk.credentials {
+            credentials.password.clear();
+        }
+    }
+    shown
+}
+
+/// A new document: an empty password of a trunk keeps the one of the same trunk and user.
+pub(super) fn with_kept_secrets(mut next: Telephony, held: &Telephony) -> Telephony {
+    next.version = held.version;
+    for trunk in &mut next.outbound {
+        let Some(credentials) = &mut trunk.credentials else { continue };
+        if !credentials.password.is_empty() {
+            continue;
+        }
+        let kept = held
+            .outbound
+            .iter()
+            .filter(|it| it.trunk == trunk.trunk)
+            .find_map(|it| it.credentials.as_ref().filter(|it| it.username == credentials.username));
+        if let Some(kept) = kept {
+            credentials.password.clone_from(&kept.password);
+        }
+    }
+    next
+}
+
+/// What a phone's password is kept as (RFC 7616 §3.4.2): nobody can read it back.
+pub fn sip_user(username: &str, agent: AgentId, password: &str) -> SipUser {
+    let a1 = format!("{username}:{REALM}:{password}");
+    SipUser {
+        username: username.to_owned(),
+        agent,
+        realm: REALM.to_owned(),
+        ha1_sha256: hex(&Sha256::digest(a1.as_bytes())),
+        ha1_md5: Some(hex(&Md5::digest(a1.as_bytes()))),
+    }
+}
+
+/// Refuses settings that cannot be obeyed, with everything that was found.
+pub(super) fn check(telephony: &Telephony, directory: &Directory) -> Result<(), Problem> {
+    let findings = findings(telephony, directory);
+    let Some(first) = findings.first() else { return Ok(()) };
+    let sentence = format!("{} Nothing was changed.", first.text);
+    let pointer = first.pointer.clone();
+    Err(Problem::new(ProblemCode::InvalidField, sentence).with("pointer", pointer).with("findings", json!(findings)))
+}
+
+fn findings(telephony: &Telephony, directory: &Directory) -> Vec<PolicyFinding> {
+    let mut found = Found(Vec::new());
+    for (list, length) in [
+        ("outbound", telephony.outbound.len()),
+        ("phones", telephony.phones.len()),
+        ("mobiles", telephony.mobiles.len()),
+        ("dispositions", telephony.dispositions.len()),
+        ("webhook_networks", telephony.webhook_networks.len()),
+    ] {
+        found.unless(length <= MOST, format!("/{list}"), || format!("At most {MOST} entries are taken here."));
+    }
+    trunks(telephony, directory, &mut found);
+    people(telephony, directory, &mut found);
+    guard(telephony, &mut found);
+    for (at, word) in telephony.dispositions.iter().enumerate() {
+        let fits = !word.trim().is_empty() && word.chars().count() <= LONGEST_DISPOSITION;
+        let once = telephony.dispositions.iter().filter(|other| *other == word).count() == 1;
+        found.unless(fits && once, format!("/dispositions/{at}"), || {
+            format!("A disposition has 1 to {LONGEST_DISPOSITION} characters and stands here once.")
+        });
+    }
+    found.unless((10..=600).contains(&telephony.silence_seconds), "/silence_seconds".to_owned(), || {
+        "A silent leg ends its call after 10 to 600 seconds.".to_owned()
+    });
+    for (at, network) in telephony.webhook_networks.iter().enumerate() {
+        found.unless(network.parse::<cordboard_sip::Network>().is_ok(), format!("/webhook_networks/{at}"), || {
+            format!("{network:?} is no address and no network such as 10.1.0.0/16.")
+        });
+    }
+    found.0
+}
+
+fn trunks(telephony: &Telephony, directory: &Directory, found: &mut Found) {
+    let mut seen = BTreeSet::new();
+    for (at, trunk) in telephony.outbound.iter().enumerate() {
+        let place = format!("/outbound/{at}");
+        found.unless(directory.trunks.iter().any(|it| it.id == trunk.trunk), format!("{place}/trunk"), || {
+            "There is no such trunk in this account.".to_owned()
+        });
+        found.unless(seen.insert(trunk.trunk), format!("{place}/trunk"), || "A trunk stands here once.".to_owned());
+        found.unless((1..=8).contains(&trunk.targets.len()), format!("{place}/targets"), || {
+            "A trunk has 1 to 8 targets, in the order they are tried.".to_owned()
+        });
+        for (nth, target) in trunk.targets.iter().enumerate() {
+            found.unless(is_target(target), format!("{place}/targets/{nth}"), || not_a_target(target));
+        }
+        if let Some(registrar) = &trunk.registrar {
+            found.unless(is_target(registrar), format!("{place}/registrar"), || not_a_target(registrar));
+            found.unless(trunk.credentials.is_some(), format!("{place}/credentials"), || {
+                "A trunk that registers needs a user and a password.".to_owned()
+            });
+        }
+        if let Some(credentials) = &trunk.credentials {
+            let fits = !credentials.username.is_empty() && !credentials.password.is_empty();
+            found.unless(fits, format!("{place}/credentials"), || "A user and a password are needed.".to_owned());
+        }
+        let options = trunk.options_seconds;
+        found.unless(options == 0 || (10..=600).contains(&options), format!("{place}/options_seconds"), || {
+            "OPTIONS ask every 10 to 600 seconds, or never (0).".to_owned()
+        });
+    }
+}
+
+fn not_a_target(text: &str) -> String {
+    format!("{text:?} is no host:port, with ;transport=tcp or ;transport=tls where it is not UDP.")
+}
+
+/// `host[:port]`, perhaps with a transport.
+fn is_target(text: &str) -> bool {
+    let (address, transport) = text.split_once(';').map_or((text, None), |(address, rest)| (address, Some(rest)));
+    let transport_fits = transport.is_none_or(|it| matches!(it, "transport=udp" | "transport=tcp" | "transport=tls"));
+    let (host, port) = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, None),
+        Some((host, rest)) => match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None => return false,
+        },
+        None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
+    };
+    let host_fits = if address.starts_with('[') {
+        host.parse::<std::net::Ipv6Addr>().is_ok()
+    } else {
+        !host.is_empty()
+            && host.len() <= 253
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+    };
+    host_fits && transport_fits && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+fn people(telephony: &Telephony, directory: &Directory, found: &mut Found) {
+    let mut seen = BTreeSet::new();
+    for (at, phone) in telephony.phones.iter().enumerate() {
+        let place = format!("/phones/{at}");
+        let name = &phone.username;
+        let fits = (1..=32).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        found.unless(fits, format!("{place}/username"), || {
+            "A phone's user has 1 to 32 letters, digits, hyphens, dots or underscores.".to_owned()
+        });
+        found.unless(seen.insert(name), format!("{place}/username"), || format!("{name:?} stands here twice."));
+        known(directory, phone.agent, format!("{place}/agent"), found);
+    }
+    let mut mobiles = BTreeSet::new();
+    for (at, mobile) in telephony.mobiles.iter().enumerate() {
+        let place = format!("/mobiles/{at}");
+        known(directory, mobile.agent, format!("{place}/agent"), found);
+        found.unless(mobiles.insert(mobile.agent), format!("{place}/agent"), || "A person has one mobile.".to_owned());
+        found.unless(!mobile.rings || telephony.guard.allows(&mobile.number), format!("{place}/number"), || {
+            "The guard does not let calls go to this number; open its prefix first.".to_owned()
+        });
+    }
+}
+
+fn known(directory: &Directory, agent: AgentId, pointer: String, found: &mut Found) {
+    found.unless(directory.agents.contains_key(&agent), pointer, || {
+        "There is no such person in this account.".to_owned()
+    });
+}
+
+fn guard(telephony: &Telephony, found: &mut Found) {
+    let guard = &telephony.guard;
+    for (list, prefixes) in [("prefixes", &guard.prefixes), ("closed", &guard.closed)] {
+        for (at, prefix) in prefixes.iter().enumerate() {
+            let digits = prefix.strip_prefix('+').unwrap_or_default();
+            let fits = (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+            found.unless(fits, format!("/guard/{list}/{at}"), || {
+                "A prefix is + and 1 to 15 digits, such as +44.".to_owned()
+            });
+        }
+    }
+    for (name, value, most) in
+        [("calls", guard.calls, 1_000), ("per_minute", guard.per_minute, 1_000), ("minutes", guard.minutes, 1_440)]
+    {
+        found.unless((1..=most).contains(&value), format!("/guard/{name}"), || format!("It is 1 to {most}."));
+    }
+}
+
+/// Refuses a destination that does not exist.
+pub(super) fn check_destination(goes_to: &Destination, directory: &Directory) -> Result<(), Problem> {
+    let (exists, sentence) = match goes_to {
+        Destination::Flow(slug) => {
+            (directory.flow(slug).is_some(), format!("There is no published call flow {slug:?}."))
+        }
+        Destination::Department(slug) => {
+            (directory.department_by_slug(slug).is_some(), format!("There is no department {slug:?}."))
+        }
+        Destination::Extension(extension) => {
+            (directory.agent_by_extension(extension).is_some(), format!("Nobody has the extension {extension}."))
+        }
+    };
+    if exists {
+        return Ok(());
+    }
+    let sentence = format!("{sentence} Nothing was changed.");
+    Err(Problem::new(ProblemCode::InvalidField, sentence).with("pointer", "/goes_to"))
+}
+
+struct Found(Vec<PolicyFinding>);
+
+impl Found {
+    fn unless(&mut self, fits: bool, pointer: String, text: impl FnOnce() -> String) {
+        if !fits {
+            self.0.push(PolicyFinding { pointer, text: text(), error: true });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cordboard_shared::telephony::{OutboundTrunk, Phone, TrunkCredentials};
+
+    use super::*;
+
+    fn trunk(directory: &Directory, password: &str) -> OutboundTrunk {
+        OutboundTrunk {
+            trunk: directory.trunks[0].id,
+            targets: vec!["sip.example.com:5061;transport=tls".to_owned(), "[2001:db8::1]:5060".to_owned()],
+            credentials: Some(TrunkCredentials { username: "u".to_owned(), password: password.to_owned() }),
+            registrar: None,
+            options_seconds: 30,
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown_and_an_empty_one_keeps_it() {
+        let directory = crate::demo::directory();
+        let held = Telephony { outbound: vec![trunk(&directory, "hush")], ..Telephony::default() };
+        let shown = without_secrets(&held);
+        assert!(!serde_json::to_string(&shown).unwrap().contains("hush"));
+        assert_eq!(with_kept_secrets(shown.clone(), &held), held);
+
+        let mut other = shown;
+        other.outbound[0].credentials.as_mut().unwrap().username = "v".to_owned();
+        let next = with_kept_secrets(other, &held);
+        assert!(check(&next, &directory).is_err(), "another user's password is not kept");
+    }
+
+    #[test]
+    fn every_mistake_is_named_by_its_place() {
+        let directory = crate::demo::directory();
+        let good = Telephony { outbound: vec![trunk(&directory, "x")], ..Telephony::clone(&directory.telephony) };
+        assert_eq!(findings(&good, &directory), []);
+        let mut bad = good;
+        bad.outbound[0].targets = vec!["host:0".to_owned(), "a b".to_owned(), "h;transport=x".to_owned()];
+        bad.outbound[0].options_seconds = 5;
+        bad.phones.push(Phone { username: "1001".to_owned(), agent: AgentId::demo(0x99), rings: true });
+        bad.guard.prefixes = vec!["44".to_owned()];
+        bad.guard.calls = 0;
+        bad.silence_seconds = 1;
+        bad.webhook_networks = vec!["10.0.0.0/33".to_owned()];
+        let pointers: Vec<_> = findings(&bad, &directory).into_iter().map(|it| it.pointer).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/outbound/0/targets/0",
+                "/outbound/0/targets/1",
+                "/outbound/0/targets/2",
+                "/outbound/0/options_seconds",
+                "/phones/2/username",
+                "/phones/2/agent",
+                "/guard/prefixes/0",
+                "/guard/calls",
+                "/silence_seconds",
+                "/webhook_networks/0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_phones_password_is_kept_as_digests() {
+        let user = sip_user("1001", AgentId::demo(0x23), "secret");
+        // Made with md5sum and sha256sum of "1001:cordboard:secret".
+        assert_eq!(user.ha1_md5.as_deref(), Some("b89b1d23a5d8015c4b29d6bbd14c4d1b"));
+        assert_eq!(user.ha1_sha256, "81da064d7063662dbf4fd3fd5130efb3beafae9fec648096814cef8856f0bd9c");
+    }
+}
