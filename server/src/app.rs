@@ -9,6 +9,7 @@ mod log;
 mod people;
 mod policy;
 mod replay;
+mod seen;
 mod simulate;
 mod start;
 
@@ -17,6 +18,7 @@ pub use handle::{AppHandle, Attached, Counts, DialWish, FactWrite, LiveEvent, Po
 pub use log::read_event;
 pub use people::PersonEdit;
 pub use policy::findings as policy_findings;
+pub use seen::Seen;
 pub use start::{RunningApp, Telephony, start};
 
 pub use crate::directory::Directory;

@@ -25,6 +25,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::company::CompanyPart;
 use super::handle::{Attached, Counts, DialWish, LiveEvent, PresenceEvent, Reply, Request};
 use super::journal::{Entry, Fed, Written};
+use super::seen::Seen;
 use crate::call::{CallCenter, Effect, Input, ReplyTo, SocketId};
 use crate::directory::Directory;
 use crate::net::media::MediaHandle;
@@ -59,6 +60,8 @@ pub(super) struct Account {
     pub(super) presences: broadcast::Sender<PresenceEvent>,
     pub(super) counts: watch::Sender<Counts>,
     pub(super) draining: watch::Sender<bool>,
+    /// What trunks and phones were last heard to do.
+    pub(super) seen: watch::Sender<Seen>,
     pub(super) clock: SteadyClock,
     pub(super) changes: Changes,
     pub(super) tracer: Tracer,
@@ -133,7 +136,11 @@ impl Account {
                     None => break tracing::error!("the journal has ended; so does the account"),
                 },
                 event = from.sip.recv() => match event {
-                    Some(event) => self.feed(Input::Sip(event)),
+                    Some(event) => {
+                        let now = self.clock.now();
+                        self.seen.send_if_modified(|seen| seen.note(&event, now));
+                        self.feed(Input::Sip(event));
+                    }
                     None => break tracing::error!("the SIP side has ended; so does the account"),
                 },
                 event = from.media.recv() => match event {

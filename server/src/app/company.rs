@@ -18,7 +18,7 @@ use cordboard_shared::telephony::Telephony;
 use cordboard_shared::{Millis, Problem, ProblemCode};
 use cordboard_sip::{Secret, SipUser as PhoneUser};
 use serde_json::json;
-use tokio::sync::MutexGuard;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::handle::{AppHandle, Request};
 use crate::directory::Directory;
@@ -91,7 +91,7 @@ impl AppHandle {
         expected: Option<u64>,
         by: &ChangedBy,
     ) -> Result<Arc<Telephony>, Problem> {
-        let _turn = self.company_turn().await;
+        let turn = self.company_turn().await;
         let directory = self.directory();
         let held = &directory.telephony;
         if let Some(expected) = expected
@@ -106,23 +106,33 @@ impl AppHandle {
         telephony::check(&next, &directory)?;
         let next = Telephony { version: held.version + 1, ..next };
         let change = by.change("telephony", String::new(), "set", json!(without_secrets(&next)));
-        self.store.set_telephony(directory.account, &next, &change).await.map_err(failed)?;
-        let next = Arc::new(next);
-        self.obey_telephony(&directory, next.clone()).await?;
+        let (next, store, account) = (Arc::new(next), self.store.clone(), directory.account);
+        let set = next.clone();
+        let save = async move {
+            store.set_telephony(account, &set, &change).await?;
+            let users = store.sip_users(account).await?;
+            Ok(CompanyPart::Telephony(set, Arc::new(phone_users(&users))))
+        };
+        self.carry_out(turn, save).await?;
         Ok(next)
     }
 
     /// Gives a desk phone a password: the one before it is no longer taken.
     pub async fn set_phone_password(&self, username: &str, password: &str, by: &ChangedBy) -> Result<(), Problem> {
-        let _turn = self.company_turn().await;
+        let turn = self.company_turn().await;
         let directory = self.directory();
         let Some(phone) = directory.telephony.phones.iter().find(|phone| phone.username == username) else {
             return Err(Problem::new(ProblemCode::NotFound, "There is no such desk phone in the telephony settings."));
         };
         let user = telephony::sip_user(username, phone.agent, password);
         let change = by.change("phone", username.to_owned(), "password", json!({}));
-        self.store.set_sip_user(directory.account, &user, &change).await.map_err(failed)?;
-        self.obey_telephony(&directory, directory.telephony.clone()).await
+        let (telephony, store, account) = (directory.telephony.clone(), self.store.clone(), directory.account);
+        let save = async move {
+            store.set_sip_user(account, &user, &change).await?;
+            let users = store.sip_users(account).await?;
+            Ok(CompanyPart::Telephony(telephony, Arc::new(phone_users(&users))))
+        };
+        self.carry_out(turn, save).await
     }
 
     /// Changes where a number leads, or its name. `expected` is judged by the caller's tag of what it read.
@@ -134,7 +144,7 @@ impl AppHandle {
         fits: impl Fn(&Number) -> bool,
         by: &ChangedBy,
     ) -> Result<Number, Problem> {
-        let _turn = self.company_turn().await;
+        let turn = self.company_turn().await;
         let directory = self.directory();
         let Some(held) = directory.numbers.iter().find(|number| number.id == id) else {
             return Err(Problem::new(ProblemCode::NotFound, "There is no such number in this account."));
@@ -153,8 +163,12 @@ impl AppHandle {
         }
         if next != *held {
             let change = by.change("number", next.number.to_string(), "set", json!(next));
-            self.store.set_number(directory.account, &next, &change).await.map_err(failed)?;
-            self.obey_company(CompanyPart::Number(Box::new(next.clone()))).await?;
+            let (set, store, account) = (next.clone(), self.store.clone(), directory.account);
+            let save = async move {
+                store.set_number(account, &set, &change).await?;
+                Ok(CompanyPart::Number(Box::new(set)))
+            };
+            self.carry_out(turn, save).await?;
         }
         Ok(next)
     }
@@ -199,7 +213,7 @@ impl AppHandle {
         findings: &[FlowFinding],
         by: &ChangedBy,
     ) -> Result<Arc<Flow>, Problem> {
-        let _turn = self.company_turn().await;
+        let turn = self.company_turn().await;
         let directory = self.directory();
         if let Some(first) = findings.iter().find(|finding| finding.error) {
             let sentence = format!("{} Nothing was published.", first.text);
@@ -213,14 +227,18 @@ impl AppHandle {
         let what = if restores.is_some() { "restored" } else { "published" };
         let change = by.change("flow", flow.slug.clone(), what, json!({ "version": version, "note": note }));
         let row = FlowVersionRow { flow: flow.clone(), at: by.at, actor: by.actor.clone(), note, restores };
-        let before = live.map(|live| -> &Flow { live });
-        self.store.publish_flow(directory.account, &row, before, &change).await.map_err(failed)?;
+        let before = live.cloned();
         let flow = Arc::new(flow);
         // The first call already hears what it says.
         let mut next = Directory::clone(&directory);
         CompanyPart::Flow(flow.clone()).put_into(&mut next);
         self.library.load(&next).await;
-        self.obey_company(CompanyPart::Flow(flow.clone())).await?;
+        let (live, store, account) = (flow.clone(), self.store.clone(), directory.account);
+        let save = async move {
+            store.publish_flow(account, &row, before.as_deref(), &change).await?;
+            Ok(CompanyPart::Flow(live))
+        };
+        self.carry_out(turn, save).await?;
         Ok(flow)
     }
 
@@ -231,7 +249,7 @@ impl AppHandle {
         state: cordboard_shared::flow::FlowState,
         by: &ChangedBy,
     ) -> Result<Arc<Flow>, Problem> {
-        let _turn = self.company_turn().await;
+        let turn = self.company_turn().await;
         let directory = self.directory();
         let Some(live) = directory.flows.iter().find(|live| live.id == id) else {
             return Err(Problem::new(ProblemCode::NotFound, "This flow was never published."));
@@ -241,22 +259,37 @@ impl AppHandle {
         }
         let flow = Arc::new(Flow { state, ..Flow::clone(live) });
         let change = by.change("flow", flow.slug.clone(), "switched", json!({ "state": state }));
-        self.store.set_flow(directory.account, &flow, &change).await.map_err(failed)?;
-        self.obey_company(CompanyPart::Flow(flow.clone())).await?;
+        let (live, store, account) = (flow.clone(), self.store.clone(), directory.account);
+        let save = async move {
+            store.set_flow(account, &live, &change).await?;
+            Ok(CompanyPart::Flow(live))
+        };
+        self.carry_out(turn, save).await?;
         Ok(flow)
     }
 
-    async fn obey_telephony(&self, directory: &Directory, telephony: Arc<Telephony>) -> Result<(), Problem> {
-        let users = self.store.sip_users(directory.account).await.map_err(failed)?;
-        self.obey_company(CompanyPart::Telephony(telephony, Arc::new(phone_users(&users)))).await
+    /// Puts a change on disk and into force, both or neither, also when whoever asked has gone meanwhile.
+    async fn carry_out(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        save: impl Future<Output = Result<CompanyPart, StoreError>> + Send + 'static,
+    ) -> Result<(), Problem> {
+        let requests = self.requests.clone();
+        let work = tokio::spawn(async move {
+            let _turn = turn;
+            let part = save.await.map_err(failed)?;
+            let (reply, obeyed) = oneshot::channel();
+            // It is on disk: a full queue is waited for. A server that stops obeys it at its next start.
+            if requests.send(Request::Company { part, reply }).await.is_ok() {
+                let _ = obeyed.await;
+            }
+            Ok(())
+        });
+        work.await.map_err(|_| Problem::new(ProblemCode::Internal, "The change failed; see the log of the server."))?
     }
 
-    pub(super) async fn obey_company(&self, part: CompanyPart) -> Result<(), Problem> {
-        self.ask(|reply| Request::Company { part, reply }).await
-    }
-
-    pub(super) async fn company_turn(&self) -> MutexGuard<'_, ()> {
-        self.company.lock().await
+    async fn company_turn(&self) -> OwnedMutexGuard<()> {
+        self.company.clone().lock_owned().await
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 
 use super::company::CompanyPart;
 use super::people::{self, PersonEdit};
+use super::seen::Seen;
 use crate::audio::Library;
 pub use crate::call::SocketId;
 use crate::directory::Directory;
@@ -136,6 +137,7 @@ pub struct AppHandle {
     pub(super) directory: watch::Receiver<Arc<Directory>>,
     pub(super) counts: watch::Receiver<Counts>,
     pub(super) draining: watch::Receiver<bool>,
+    pub(super) seen: watch::Receiver<Seen>,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<T>;
@@ -319,6 +321,11 @@ impl AppHandle {
         *self.counts.borrow()
     }
 
+    /// What trunks and desk phones were last heard to do.
+    pub fn seen(&self) -> Seen {
+        self.seen.borrow().clone()
+    }
+
     /// Whether the server is stopping.
     pub fn is_draining(&self) -> bool {
         *self.draining.borrow()
@@ -339,7 +346,7 @@ impl AppHandle {
         let _ = self.requests.send(Request::Drain).await;
     }
 
-    pub(super) async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Problem> {
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         // A full queue means that the account's task is far behind: the caller is told at once and nothing is half done.
         self.requests.try_send(request(reply)).map_err(|_| {

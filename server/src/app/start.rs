@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::account::{Account, Changes, Sources, SteadyClock, Tracer};
 use super::handle::{AppHandle, Counts, PresenceEvent};
 use super::journal;
+use super::seen::Seen;
 use crate::audio::Library;
 use crate::call::{CallCenter, Sounds};
 use crate::clock::{Clock, SystemClock};
@@ -99,6 +100,7 @@ pub async fn start(
     let (presences, _) = broadcast::channel::<PresenceEvent>(PRESENCES);
     let (counts, counts_reader) = watch::channel(Counts::default());
     let (draining, draining_reader) = watch::channel(false);
+    let (seen, seen_reader) = watch::channel(Seen::default());
     let (stop, stop_reader) = watch::channel(false);
     let (directories, directory_reader) = watch::channel(directory.clone());
     let handle = AppHandle {
@@ -112,6 +114,7 @@ pub async fn start(
         directory: directory_reader,
         counts: counts_reader,
         draining: draining_reader,
+        seen: seen_reader,
     };
     let account = Account {
         directory,
@@ -125,6 +128,7 @@ pub async fn start(
         presences,
         counts,
         draining,
+        seen,
         clock: SteadyClock::starting_at(now),
         changes: Changes::after(position, loaded.snapshot),
         tracer: Tracer { run, checkpoint_at: now, ..Tracer::default() },

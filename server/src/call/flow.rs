@@ -1,6 +1,7 @@
 //! Call flows: where a call is in its flow, and what each node does. What follows from what happens at a node is
 //! [`step`]'s to say.
 
+pub(super) mod dial;
 mod keys;
 pub(crate) mod step;
 pub(crate) mod walk;

@@ -13,6 +13,7 @@ use cordboard_sip::{Command as Sip, Event as SipEvent};
 use super::command::FromMedia;
 use super::device::Device;
 use super::dial::Wish;
+use super::flow::dial::number_and_extension;
 use super::leg::{SipLeg, negotiate};
 use super::record::{Call, CallerLeg, DeskLeg, Phase};
 use super::test_call::TEST_HEADER;
@@ -195,7 +196,7 @@ impl CallCenter {
             self.push(Effect::Note { call: None, text });
             return self.sip(reject(403));
         };
-        let number = incoming.request_uri.user().and_then(|user| E164::from_sip_user(&user).ok());
+        let (number, wanted) = number_and_extension(&incoming.request_uri);
         let id = CallId::new(now, self.random_bytes());
         let leg = LegId::new(now, self.random_bytes());
         let offer = match incoming.sdp.as_deref().map(SessionDescription::parse) {
@@ -206,6 +207,7 @@ impl CallCenter {
         let caller = CallerLeg { leg, sip: Some(SipLeg::incoming(incoming.dialog, leg, offer)), person: None };
         let mut call = Call::new(new_view(id, incoming, number.as_ref(), now), caller, Phase::Opening);
         call.most_calls = usize::try_from(trunk.max_calls).unwrap_or(usize::MAX);
+        call.wanted = wanted;
         self.totals.calls += 1;
         if let Some(secret) = incoming.headers.text_of(TEST_HEADER) {
             self.test_arrived(&secret, id);
@@ -353,7 +355,10 @@ impl CallCenter {
         }
         self.phone_opened(Owner::Caller(id), local);
         match self.destination_of(id) {
-            Some(destination) => self.lead_to(now, id, &destination),
+            Some(destination) => match self.extension_dialed(id) {
+                Some(extension) => self.lead_to(now, id, &Destination::Extension(extension)),
+                None => self.lead_to(now, id, &destination),
+            },
             None => self.refuse_number(now, id),
         }
     }

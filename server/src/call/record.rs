@@ -10,6 +10,7 @@ use cordboard_shared::call::{
 };
 use cordboard_shared::event::{LiveCall, ServerMessage};
 use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId};
+use cordboard_shared::phone::Extension;
 use cordboard_sip::Command as Sip;
 
 use super::device::Device;
@@ -139,6 +140,8 @@ pub(super) struct Call {
     /// When it ends at the latest: the guard's limit of an outgoing call.
     pub(super) ends_at: Option<Millis>,
     pub(super) flow: Option<FlowRun>,
+    /// The extension that was dialed with the number.
+    pub(super) wanted: Option<Extension>,
     /// The engine was asked at the door, and is to be told when the caller's leg is gone.
     pub(super) knocked: bool,
     /// The id under which the engine routes it now, and whether it does.
@@ -187,6 +190,7 @@ impl Call {
             deadline: None,
             ends_at: None,
             flow: None,
+            wanted: None,
             knocked: false,
             in_engine: false,
             decided: 0,

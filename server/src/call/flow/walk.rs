@@ -153,6 +153,11 @@ fn at_node(
         if let Some(key) = keys.pop() {
             digits.push(key);
             then = step::then(node, walked.plays, Happened::Key(&digits), directory, direct);
+            if keys.is_empty() && matches!(then, Then::WaitForMore(_)) {
+                // Nothing follows the last one.
+                then = step::then(node, walked.plays, Happened::Waited(&digits), directory, direct);
+                digits.clear();
+            }
             continue;
         }
         let Some(input) = next(wants) else { return Err(End::Waits(wants)) };
@@ -183,8 +188,13 @@ fn at_node(
                 Wants::Key | Wants::Webhook | Wants::Answer,
             ) => return Err(End::Unfitting(index)),
         };
-        let pause = matches!(input, PreviewInput::Nothing);
+        let mut pause = matches!(input, PreviewInput::Nothing);
         then = step::then(node, walked.plays, happened, directory, direct);
+        if then == Then::WaitForMore(None) {
+            // One key was pressed, and no extension.
+            then = step::then(node, walked.plays, Happened::Waited(&digits), directory, direct);
+            pause = true;
+        }
         if pause {
             digits.clear();
         }
@@ -210,9 +220,8 @@ mod tests {
     fn a_walk_goes_where_a_call_would() {
         assert_eq!(through(&[]), (vec!["menu".to_owned()], End::Waits(Wants::Key)));
         let sales = vec!["menu".to_owned(), "sales".to_owned()];
-        // 2 also begins the extensions from 21 on: it counts when nothing follows.
-        assert_eq!(through(&[PreviewInput::Key('2')]), (vec!["menu".to_owned()], End::Waits(Wants::Key)));
-        assert_eq!(through(&[PreviewInput::Key('2'), PreviewInput::Nothing]), (sales, End::Waits(Wants::Answer)));
+        // 2 also begins the extensions from 21 on: one key alone is the menu's.
+        assert_eq!(through(&[PreviewInput::Key('2')]), (sales, End::Waits(Wants::Answer)));
         let (_, end) = through(&[PreviewInput::Digits("21".to_owned())]);
         assert_eq!(end, End::Dialed("21".parse().unwrap()));
         let (way, _) = through(&[PreviewInput::Nothing, PreviewInput::Nothing]);

@@ -208,6 +208,24 @@ fn an_extension_is_dialed_during_the_welcome_where_the_account_lets_callers() {
 }
 
 #[test]
+fn an_extension_that_comes_with_the_number_is_rung_at_once() {
+    for (direct, user, rings) in
+        [(true, "442079460101,21", true), (true, "442079460101,99", false), (false, "442079460101,21", false)]
+    {
+        let nodes = [("welcome", message("audio:welcome", None))];
+        let mut floor = Floor::with_flow("welcome", &nodes, |_, directory| {
+            let mut telephony = cordboard_shared::telephony::Telephony::clone(&directory.telephony);
+            telephony.direct_dialing = direct;
+            directory.telephony = Arc::new(telephony);
+        });
+        floor.sign_in(SocketId(1), ASHA);
+        let call = floor.call_in(user);
+        assert_eq!(floor.ring_of(ASHA).is_some(), rings, "{user}");
+        assert_eq!(floor.heard(call.leg) == "welcome", !rings, "{user}");
+    }
+}
+
+#[test]
 fn a_voicemail_node_has_its_own_greeting_and_length() {
     let node =
         Node::Voicemail { mailbox: "support".to_owned(), audio: Some("audio:leave-it".to_owned()), seconds: Some(6) };

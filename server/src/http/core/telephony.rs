@@ -7,7 +7,7 @@ use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cordboard_shared::ProblemCode;
-use cordboard_shared::api::telephony::{PhonePassword, PhoneStatus, TelephonyStatus, TrunkHealth, TrunkStatus};
+use cordboard_shared::api::telephony::{PhonePassword, TelephonyStatus};
 use cordboard_shared::telephony::Telephony;
 
 use super::person;
@@ -51,25 +51,11 @@ pub(in crate::http) async fn status(State(state): State<HttpState>, caller: Call
     permit::check_admin(&state, &caller, rights::POLICY_READ)?;
     let left = caller.count_read(&state)?;
     let directory = state.app.directory();
-    let users = state.store.sip_users(directory.account).await?;
     let changed = state.store.last_change(directory.account, "telephony", "").await?;
-    let trunks = directory.telephony.outbound.iter().map(|trunk| TrunkStatus {
-        trunk: trunk.trunk,
-        name: directory.trunks.iter().find(|it| it.id == trunk.trunk).map(|it| it.name.clone()).unwrap_or_default(),
-        state: TrunkHealth::Unknown,
-        registered: None,
-        since: None,
-        detail: None,
-    });
-    let phones = directory.telephony.phones.iter().map(|phone| PhoneStatus {
-        username: phone.username.clone(),
-        agent: phone.agent,
-        registered: false,
-        has_password: users.contains_key(&phone.username),
-    });
+    let seen = state.app.seen();
     let status = TelephonyStatus {
-        trunks: trunks.collect(),
-        phones: phones.collect(),
+        trunks: seen.trunks(&directory),
+        phones: seen.phones(&directory),
         changed_at: changed.as_ref().map(|(at, _)| *at),
         changed_by: changed.map(|(_, by)| by),
     };
