@@ -276,6 +276,7 @@ impl Account {
         part.put_into(&mut directory);
         self.directory = Arc::new(directory);
         if phones {
+            self.tell_trunks();
             self.tell_phones();
         }
         self.feed(Input::Directory(self.directory.clone()));

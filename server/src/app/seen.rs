@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cordboard_shared::Millis;
 use cordboard_shared::api::telephony::{PhoneStatus, TrunkHealth, TrunkStatus};
 use cordboard_shared::id::TrunkId;
+use cordboard_shared::telephony::OutboundTrunk;
 use cordboard_sip::Event;
 
 use crate::directory::Directory;
@@ -46,8 +47,11 @@ impl Seen {
 
     /// Trunks of the settings, in their order.
     pub fn trunks(&self, directory: &Directory) -> Vec<TrunkStatus> {
-        let status = |trunk: TrunkId| {
-            let news = self.trunks.get(&trunk);
+        let status = |way: &OutboundTrunk| {
+            let trunk = way.trunk;
+            // A trunk that is never asked and where nothing registers is not known to be there.
+            let asked = way.options_seconds > 0 || way.registrar.is_some();
+            let news = self.trunks.get(&trunk).filter(|(news, _)| asked || !news.reachable);
             let name = directory.trunks.iter().find(|it| it.id == trunk).map(|it| it.name.clone());
             TrunkStatus {
                 trunk,
@@ -62,7 +66,7 @@ impl Seen {
                 detail: news.and_then(|(news, _)| detail(*news)),
             }
         };
-        directory.telephony.outbound.iter().map(|it| status(it.trunk)).collect()
+        directory.telephony.outbound.iter().map(status).collect()
     }
 
     /// Desk phones of the settings.
@@ -89,7 +93,7 @@ fn detail(news: TrunkNews) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use cordboard_shared::telephony::{OutboundTrunk, Telephony};
+    use cordboard_shared::telephony::Telephony;
 
     use super::*;
 
@@ -98,7 +102,7 @@ mod tests {
         let mut directory = crate::demo::directory();
         let trunk = directory.trunks[0].id;
         let outbound =
-            OutboundTrunk { trunk, targets: Vec::new(), credentials: None, registrar: None, options_seconds: 0 };
+            OutboundTrunk { trunk, targets: Vec::new(), credentials: None, registrar: None, options_seconds: 30 };
         let telephony = Telephony { outbound: vec![outbound], ..Telephony::clone(&directory.telephony) };
         directory.telephony = std::sync::Arc::new(telephony);
         let mut seen = Seen::default();
@@ -116,6 +120,11 @@ mod tests {
             (seen.trunks(&directory)[0].state, seen.trunks(&directory)[0].since),
             (TrunkHealth::Up, Some(Millis(1)))
         );
+        let mut silent = directory.clone();
+        let mut telephony = Telephony::clone(&silent.telephony);
+        telephony.outbound[0].options_seconds = 0;
+        silent.telephony = std::sync::Arc::new(telephony);
+        assert_eq!(seen.trunks(&silent)[0].state, TrunkHealth::Unknown, "nobody asks whether it is there");
         assert!(seen.note(&state(true, Some(403)), Millis(3)));
         let shown = seen.trunks(&directory).remove(0);
         assert_eq!(

@@ -32,7 +32,8 @@ fn wav(seconds: u32) -> Vec<u8> {
 }
 
 async fn upload(stack: &Stack, by: &str, name: &str, bytes: Vec<u8>) -> Answer {
-    let request = stack.by_token(by, Method::POST, "/core/audio").query(&[("name", name)]);
+    let path = format!("/core/audio?name={}", name.replace('%', "%25").replace(' ', "%20").replace('&', "%26"));
+    let request = stack.by_token(by, Method::POST, &path);
     send(request.header(CONTENT_TYPE, "audio/mpeg").body(bytes)).await
 }
 
