@@ -69,7 +69,7 @@ impl Stage {
         let server = start(Config {
             http: any,
             sip: any,
-            sip_listen: Default::default(),
+            sip_listen: cordboard_server::config::SipListen::default(),
             webrtc: any,
             rtp_ports: 0..=0,
             external_ip: None,

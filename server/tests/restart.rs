@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cordboard_server::app::{FactWrite, PolicyEdit};
-use cordboard_server::config::{Config, Limits, LogFormat};
+use cordboard_server::config::{Config, Limits, LogFormat, SipListen};
 use cordboard_server::store::Store;
 use cordboard_server::{Running, start};
 use cordboard_shared::Millis;
@@ -317,7 +317,7 @@ fn config(folder: &Path) -> Config {
     Config {
         http: any,
         sip: any,
-        sip_listen: Default::default(),
+        sip_listen: SipListen::default(),
         webrtc: any,
         // A pair that is taken is passed over.
         rtp_ports: 33_000..=33_399,

@@ -10,13 +10,13 @@ use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Symphonia;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
 /// Samples a second as they are kept.
 pub(super) const RATE: u32 = 8_000;
 /// Longest time a conversion may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Sample rates that are taken.
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
 /// Most channels.
@@ -76,7 +76,7 @@ pub fn convert(bytes: Vec<u8>, progress: &dyn Fn(u8)) -> Result<Converted, Conve
     }
     let started = Instant::now();
     let size = bytes.len();
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
     let hint = {
         let mut hint = Hint::new();
         hint.with_extension(format);

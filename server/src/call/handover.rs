@@ -534,7 +534,7 @@ impl CallCenter {
     pub(super) fn keys_pressed(&mut self, now: Millis, agent: AgentId, id: CallId, keys: &str) -> Option<String> {
         let mut through = String::new();
         for key in keys.chars() {
-            let Some(call) = self.calls.get_mut(&id) else { return None };
+            let call = self.calls.get_mut(&id)?;
             let near = call.view.agent == Some(agent) && call.phase == Phase::Connected;
             match (call.keys.as_str(), key) {
                 ("", '*') if near => {

@@ -14,6 +14,7 @@ pub(super) const CODECS: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
 
 /// A dialog with a phone, here or far away.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own: any mix of them occurs")]
 pub(super) struct SipLeg {
     pub(super) dialog: DialogId,
     /// We sent the INVITE.

@@ -115,6 +115,7 @@ pub(super) enum VoicemailStep {
 
 /// One call.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own: any mix of them occurs")]
 pub(super) struct Call {
     pub(super) view: CallView,
     pub(super) rev: u64,

@@ -89,7 +89,7 @@ impl CallCenter {
                 self.start_ringing(now, RingingOffer { call, agent, ring, since: now, confirmed: false });
             }
             Output::Withdraw { offer, call, agent, reason } => {
-                self.stop_ringing(offer, self.meant(call), agent, reason)
+                self.stop_ringing(offer, self.meant(call), agent, reason);
             }
             Output::Connect { offer, call, agent } => self.connect(now, offer, self.meant(call), agent),
             Output::Waiting { call, .. } => self.wait_in_line(self.meant(call)),

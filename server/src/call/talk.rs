@@ -115,15 +115,12 @@ impl CallCenter {
     pub(super) fn mute(&mut self, agent: AgentId, id: CallId, muted: bool) -> Result<Value, Problem> {
         let call = self.calls.get_mut(&id).filter(|call| call.is_had_by(agent)).ok_or_else(call_ended)?;
         let talks = call.phase == Phase::Connected;
-        let leg = match call.caller.person.as_mut().filter(|own| own.agent == agent) {
-            Some(own) => {
-                own.muted = muted;
-                Some(call.caller.leg)
-            }
-            None => {
-                call.muted = muted;
-                call.desk_leg().map(|desk| desk.leg)
-            }
+        let leg = if let Some(own) = call.caller.person.as_mut().filter(|own| own.agent == agent) {
+            own.muted = muted;
+            Some(call.caller.leg)
+        } else {
+            call.muted = muted;
+            call.desk_leg().map(|desk| desk.leg)
         };
         if let Some(leg) = leg {
             self.media(Media::Gate { leg, open: talks && !muted });

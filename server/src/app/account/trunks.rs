@@ -13,7 +13,7 @@ use super::Account;
 /// Requests a second taken from one trunk; what is above is shed.
 const TRUNK_RATE: u32 = 500;
 /// How long a registration at a trunk is asked to last.
-const REGISTER_FOR: Duration = Duration::from_secs(600);
+const REGISTER_FOR: Duration = Duration::from_mins(10);
 
 impl Account {
     /// Tells the SIP side of the trunks, at the start and after each change.

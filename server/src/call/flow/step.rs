@@ -161,9 +161,8 @@ fn at_menu(node: &Node, plays: u32, happened: Happened<'_>, directory: &Director
             Dialed::Part => Then::WaitForMore(None),
             Dialed::None => chosen(digits),
         },
-        Happened::Key(digits) => chosen(digits),
         Happened::Waited("") => once_more(),
-        Happened::Waited(digits) => chosen(digits),
+        Happened::Key(digits) | Happened::Waited(digits) => chosen(digits),
         Happened::WebhookSaid(_) | Happened::WebhookFailed | Happened::Unanswered => Then::Stay,
     }
 }

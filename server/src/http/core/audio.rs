@@ -29,7 +29,7 @@ use crate::{prompts, rights};
 /// Longest name, in characters.
 const LONGEST_NAME: usize = 64;
 /// How long an upload may take to arrive.
-const UPLOAD_TIME: Duration = Duration::from_secs(120);
+const UPLOAD_TIME: Duration = Duration::from_mins(2);
 /// Languages of the product's prompts.
 const LANGUAGES: [&str; 2] = ["en", "hi"];
 
