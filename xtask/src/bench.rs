@@ -178,7 +178,7 @@ impl Report {
             }
         }
         text.push_str("\n### Not measured\n\n");
-        for line in &self.not_measured {
+        for line in self.not_measured {
             text.push_str(&format!("- {line}\n"));
         }
         text
