@@ -86,7 +86,7 @@ fn File(file: AudioFile, outcome: Outcome) -> impl IntoView {
         audio::megabytes(file.bytes),
         audio::source(&file),
         file.by.name,
-        panel.clock(Millis(file.at.0)),
+        untrack(|| panel.clock(Millis(file.at.0))),
     );
     let used = audio::uses(&file.used_by);
     let is_used = !used.is_empty();

@@ -69,7 +69,7 @@ fn row(panel: Panel, editor: FlowEditor, version: FlowVersion) -> impl IntoView 
     };
     let note = version.note.map(|note| view! { <p>{note}</p> });
     let restores = version.restores.map(|old| view! { <p class="muted">{format!("Restores version {old}.")}</p> });
-    let line = format!("{}, {}", version.by.name, panel.clock(version.at));
+    let line = format!("{}, {}", version.by.name, untrack(|| panel.clock(version.at)));
     view! {
         <li role="group" aria-label=format!("Version {number}")>
             <div class="contact-line">

@@ -85,7 +85,8 @@ fn card(
     };
     let version = entry.version.map(|version| {
         let by = entry.published_by.as_ref().map(|by| format!(" by {}", by.name)).unwrap_or_default();
-        let at = entry.published_at.map(|at| format!(", published {}{by}", panel.clock(at))).unwrap_or_default();
+        let at =
+            entry.published_at.map(|at| format!(", published {}{by}", untrack(|| panel.clock(at)))).unwrap_or_default();
         format!("Version {version}{at}.")
     });
     let draft = entry.draft.as_ref().map(|draft| {
@@ -95,8 +96,11 @@ fn card(
         } else {
             String::new()
         };
-        let words =
-            format!("A draft is not published: {}, {}.{old}", draft.edited_by.name, panel.clock(draft.edited_at));
+        let words = format!(
+            "A draft is not published: {}, {}.{old}",
+            draft.edited_by.name,
+            untrack(|| panel.clock(draft.edited_at))
+        );
         view! { <p class="tone-warn"><strong>"Check: "</strong>{words}</p> }
     });
     let numbers = {

@@ -218,7 +218,7 @@ fn row(panel: Panel, change: UserChanged) -> impl IntoView {
         .collect();
     view! {
         <li>
-            <time datetime=change.at.to_string()>{panel.clock(change.at)}</time>
+            <time datetime=change.at.to_string()>{untrack(|| panel.clock(change.at))}</time>
             <div>
                 {lines}
                 <p class="muted">{format!("by {}", change.actor.name)}</p>
