@@ -13,6 +13,9 @@ use web_sys::{File, HtmlInputElement, ProgressEvent, XmlHttpRequest};
 use super::window;
 use crate::api::{Answer, ApiError};
 
+/// Hears that a request is over, whichever way.
+type Settled = Closure<dyn FnMut()>;
+
 /// The file that is chosen in a field.
 pub(crate) fn chosen(field: &str) -> Option<File> {
     let field = window().document()?.get_element_by_id(field)?.dyn_into::<HtmlInputElement>().ok()?;
@@ -37,9 +40,9 @@ pub(crate) async fn send(path: &str, file: &File, progress: impl Fn(u8) + 'stati
     if let Ok(upload) = request.upload() {
         upload.set_onprogress(Some(gone.as_ref().unchecked_ref()));
     }
-    let settled: Rc<RefCell<Option<Closure<dyn FnMut()>>>> = Rc::default();
+    let settled: Rc<RefCell<Option<Settled>>> = Rc::default();
     let over = Promise::new(&mut |resolve, _| {
-        let over = Closure::<dyn FnMut()>::new(move || {
+        let over = Settled::new(move || {
             // A promise is settled once; what comes after is of no use.
             let _ = resolve.call0(&JsValue::NULL);
         });

@@ -337,7 +337,7 @@ fn Voicemail(field: Field) -> impl IntoView {
     let greeting = field.get(pick!(Node::Voicemail { audio, .. } => Some(audio.clone())));
     let set_greeting = field.set(|node, new: Option<String>| {
         if let Node::Voicemail { audio, .. } = node {
-            *audio = new
+            *audio = new;
         }
     });
     view! {

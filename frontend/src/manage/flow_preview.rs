@@ -100,7 +100,7 @@ fn shown(answer: PreviewAnswer, inputs: RwSignal<Vec<PreviewInput>>) -> impl Int
         .into_iter()
         .filter(|one| !matches!(&one.input, PreviewInput::Digits(text) | PreviewInput::Webhook(text) if text.is_empty()))
         .map(|one| {
-            let leads = one.leads_to.map_or_else(|| "the call ends".to_owned(), |name| name);
+            let leads = one.leads_to.unwrap_or_else(|| "the call ends".to_owned());
             let input = one.input.clone();
             view! {
                 <li>

@@ -57,7 +57,7 @@ fn All(list: List, opened: RwSignal<Option<FlowId>>) -> impl IntoView {
             view! { <p class="card empty">"No call flows yet. Make the first one below."</p> }.into_any()
         }
         Some(Ok(all)) => {
-            let cards = all.flows.into_iter().map(|entry| card(panel, entry, opened, list, outcome)).collect_view();
+            let cards = all.flows.iter().map(|entry| card(panel, entry, opened, list, outcome)).collect_view();
             view! { <ul class="cards" aria-label="Call flows">{cards}</ul> }.into_any()
         }
     };
@@ -71,11 +71,11 @@ fn All(list: List, opened: RwSignal<Option<FlowId>>) -> impl IntoView {
 
 fn card(
     panel: Panel,
-    entry: FlowEntry,
+    entry: &FlowEntry,
     opened: RwSignal<Option<FlowId>>,
     list: List,
     outcome: Outcome,
-) -> impl IntoView {
+) -> impl IntoView + use<> {
     let id = entry.id;
     let name = if entry.name.is_empty() { entry.slug.clone() } else { entry.name.clone() };
     let (word, tone) = match (entry.version, entry.disabled) {

@@ -126,12 +126,11 @@ fn Row(id: NumberId, flows: Flows) -> impl IntoView {
                     let now: Option<Number> = answer.read().ok();
                     panel.roster.update(|roster| {
                         if let Some(one) = roster.numbers.iter_mut().find(|one| one.id == id) {
-                            match now {
-                                Some(now) => *one = now,
-                                None => {
-                                    one.goes_to = edit.goes_to.unwrap_or_else(|| one.goes_to.clone());
-                                    one.label = edit.label.unwrap_or_else(|| one.label.clone());
-                                }
+                            if let Some(now) = now {
+                                *one = now;
+                            } else {
+                                one.goes_to = edit.goes_to.unwrap_or_else(|| one.goes_to.clone());
+                                one.label = edit.label.unwrap_or_else(|| one.label.clone());
                             }
                         }
                     });

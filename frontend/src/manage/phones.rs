@@ -40,7 +40,8 @@ pub(crate) fn Phones(status: Status) -> impl IntoView {
     let add = move |_| {
         let Some(agent) = first(panel) else { return };
         settings.edit(|all| {
-            let number = (1_001..).find(|number| !all.phones.iter().any(|one| one.username == number.to_string()));
+            let number =
+                (1_001..=9_999).find(|number| !all.phones.iter().any(|one| one.username == number.to_string()));
             all.phones.push(Phone { username: number.unwrap_or(1_001).to_string(), agent, rings: true });
         });
     };

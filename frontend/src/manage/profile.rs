@@ -191,7 +191,7 @@ fn Past(id: AgentId) -> impl IntoView {
             view! { <p class="muted">"Nothing was changed yet."</p> }.into_any()
         }
         Some(Ok(history)) => {
-            let rows = history.changes.into_iter().map(|change| row(panel, change)).collect_view();
+            let rows = history.changes.iter().map(|change| row(panel, change)).collect_view();
             view! { <ol class="history">{rows}</ol> }.into_any()
         }
     };
@@ -203,7 +203,7 @@ fn Past(id: AgentId) -> impl IntoView {
     }
 }
 
-fn row(panel: Panel, change: UserChanged) -> impl IntoView {
+fn row(panel: Panel, change: &UserChanged) -> impl IntoView + use<> {
     let department = |id: &str| {
         let id = id.parse().ok()?;
         panel.roster.with_untracked(|roster| roster.department(id).map(str::to_owned))

@@ -253,19 +253,19 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
     let shift = move |up: bool| {
         settings.edit(|all| {
             draft::shift(&mut all.outbound, index, up);
-        })
+        });
     };
     let remove = move |_| {
         settings.edit(|all| {
             if index < all.outbound.len() {
                 all.outbound.remove(index);
             }
-        })
+        });
     };
     let sign_in = move |on: bool| {
         change(settings, index, |one| {
             one.credentials = on.then(|| TrunkCredentials { username: String::new(), password: String::new() });
-        })
+        });
     };
     let password_hint = move || {
         if has_password.get() {
@@ -350,14 +350,14 @@ fn Target(index: usize, place: usize) -> impl IntoView {
     let shift = move |up: bool| {
         change(settings, index, |one| {
             draft::shift(&mut one.targets, place, up);
-        })
+        });
     };
     let remove = move |_| {
         change(settings, index, |one| {
             if place < one.targets.len() {
                 one.targets.remove(place);
             }
-        })
+        });
     };
     view! {
         <li class="target">
