@@ -18,12 +18,23 @@ const PAGES: [&str; 2] = ["index.html", "manage.html"];
 const PANEL: &str = "cordboard-frontend";
 /// How the files begin that the desk never loads.
 const MANAGE: &str = "part-manage-";
-/// The most bytes the desk may need before it works, as browsers receive them, compressed with brotli.
-const DESK_LIMIT: usize = 250_000;
-/// The most bytes of the desk with all its parts, compressed with brotli.
-const DESK_WHOLE_LIMIT: usize = 350_000;
-/// The most bytes of the whole panel, compressed with brotli.
-const TOGETHER_LIMIT: usize = 600_000;
+/// Sizes in bytes of programs as browsers receive them, compressed with brotli.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    /// What is wanted; more is said.
+    aim: usize,
+    /// What fails the build.
+    limit: usize,
+}
+
+/// The desk before it works: what somebody at a slow line waits for, so nothing is allowed above it.
+const DESK: Bound = Bound { aim: 250_000, limit: 250_000 };
+/// The desk with all its parts. They come after it works and in their own time, so that this only keeps them from
+/// growing: the limit is what calling out, transfer and notes brought it to.
+const DESK_WHOLE: Bound = Bound { aim: 300_000, limit: 350_000 };
+/// The whole panel. Half of it is management, which loads as one part; a person at the desk never fetches it. The
+/// limit is what call flows, audio and telephony brought it to.
+const TOGETHER: Bound = Bound { aim: 600_000, limit: 700_000 };
 
 /// How the panel is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,15 +243,19 @@ fn hold_to_limits(site: &Site) -> Result<()> {
             desk += size;
         }
     }
-    hold("the desk before it works", desk, DESK_LIMIT)?;
-    hold("the desk with all its parts", desk + parts, DESK_WHOLE_LIMIT)?;
-    hold("the whole panel", together, TOGETHER_LIMIT)
+    hold("the desk before it works", desk, DESK)?;
+    hold("the desk with all its parts", desk + parts, DESK_WHOLE)?;
+    hold("the whole panel", together, TOGETHER)
 }
 
-fn hold(what: &str, size: usize, limit: usize) -> Result<()> {
-    say::line(format!("    {what:<44} {:>11} of {} with brotli", say::bytes(size), say::bytes(limit)));
-    if size > limit {
-        bail!("{what}: {} bytes with brotli; the limit is {}", say::bytes(size), say::bytes(limit));
+fn hold(what: &str, size: usize, bound: Bound) -> Result<()> {
+    say::line(format!("    {what:<44} {:>11} of {} with brotli", say::bytes(size), say::bytes(bound.aim)));
+    if size > bound.limit {
+        bail!("{what}: {} bytes with brotli; the limit is {}", say::bytes(size), say::bytes(bound.limit));
+    }
+    if size > bound.aim {
+        let over = say::bytes(size - bound.aim);
+        say::line(format!("    {:<44} {over:>11} more than wanted; it fails at {}", "", say::bytes(bound.limit)));
     }
     Ok(())
 }
