@@ -63,7 +63,15 @@ impl CallCenter {
         let target = self.called(to)?;
         match mode {
             TransferMode::Blind => self.transfer_blind(now, agent, id, &target),
-            TransferMode::Warm => self.transfer_warm(now, agent, id, target, Device::Tab(socket)),
+            TransferMode::Warm => {
+                // The one who asks is asked for on the device that has the call: a tab without a microphone may be
+                // where the order comes from.
+                let device = match self.calls.get(&id).and_then(|call| call.desk) {
+                    Some(phone @ (Device::Phone(_) | Device::Mobile(_))) => phone,
+                    Some(Device::Tab(_) | Device::Outside) | None => Device::Tab(socket),
+                };
+                self.transfer_warm(now, agent, id, target, device)
+            }
         }
     }
 

@@ -512,9 +512,7 @@ impl CallCenter {
         self.legs.remove(&desk.leg);
         if let Some(sip) = &desk.sip {
             self.dialogs.remove(&sip.dialog);
-            if desk.number.is_none()
-                && let Some(ending) = sip.ending(status)
-            {
+            if let Some(ending) = sip.ending(status) {
                 self.sip(ending);
             }
         }
