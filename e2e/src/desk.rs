@@ -34,6 +34,8 @@ pub enum Habit {
     Declines,
     /// The browser does not even confirm the ring.
     Dead,
+    /// The page is open without a microphone: it shows and commands, and cannot ring.
+    Watches,
 }
 
 /// A frame of the server and when it came, in microseconds since 1970.
@@ -43,6 +45,8 @@ pub struct Said {
     pub at: u64,
     /// Its type.
     pub kind: String,
+    /// The frame it answers.
+    pub re: Option<String>,
     /// Its data.
     pub data: Value,
 }
@@ -80,8 +84,11 @@ impl Desk {
         let address = format!("ws://127.0.0.1:{}/core/ws", stack.http);
         let task = tokio::spawn(sit(address, person.api_token.clone(), Arc::clone(&shared), inbox));
         let desk = Self { name: first_name.to_owned(), agent: person.uuid.clone(), shared, orders, task };
-        let api = stack.api_as(first_name)?;
-        desk.expect_ready(&api).await?;
+        if habit == Habit::Watches {
+            desk.expect(0, "snapshot", SOON, |_| true).await?;
+        } else {
+            desk.expect_ready(&stack.api_as(first_name)?).await?;
+        }
         Ok(desk)
     }
 
@@ -146,6 +153,55 @@ impl Desk {
         Ok(())
     }
 
+    /// Sends a frame and gives what the server answers: the data of `ok`, or its problem as the error.
+    pub async fn ask(&self, kind: &str, data: &Value) -> Result<std::result::Result<Value, Value>> {
+        let (id, mark) = (format!("q{}", micros()), self.mark());
+        self.orders.send(json!({ "id": id, "type": kind, "data": data }))?;
+        until(&format!("the answer to {kind} of {}", self.name), SOON, async || {
+            let said = lock(&self.shared.said);
+            let answer = said.iter().skip(mark).find(|said| said.re.as_deref() == Some(&id));
+            let answer = answer.context("none has come")?;
+            anyhow::Ok(if answer.kind == "ok" { Ok(answer.data.clone()) } else { Err(answer.data.clone()) })
+        })
+        .await
+    }
+
+    /// The same, and it must be done.
+    pub async fn must(&self, kind: &str, data: &Value) -> Result<Value> {
+        let answer = self.ask(kind, data).await?;
+        answer.map_err(|problem| anyhow::anyhow!("{kind} of {} was refused: {problem:#}", self.name))
+    }
+
+    /// The same, and it must be refused with a problem of this code, in a sentence.
+    pub async fn must_not(&self, kind: &str, data: &Value, code: &str) -> Result<String> {
+        match self.ask(kind, data).await? {
+            Ok(answer) => bail!("{kind} of {} was done: {answer:#}", self.name),
+            Err(problem) => {
+                ensure!(problem["type"] == format!("/problems/{code}"), "it is not {code}: {problem:#}");
+                let detail = problem["detail"].as_str().unwrap_or_default();
+                ensure!(detail.ends_with('.') && detail.contains(' '), "no sentence: {problem:#}");
+                Ok(detail.to_owned())
+            }
+        }
+    }
+
+    /// The last that was said of a call of one's own.
+    pub fn call_state(&self, call: &str) -> Option<Value> {
+        let said = lock(&self.shared.said);
+        let states = said.iter().rev().filter(|said| said.kind == "call.state");
+        states.map(|said| &said.data).find(|data| data["uid"] == call).cloned()
+    }
+
+    /// Waits until the last that was said of a call fits.
+    pub async fn expect_call(&self, call: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
+        until(&format!("a call of {} {what}", self.name), SOON, async || {
+            let state = self.call_state(call).context("nothing was said of it")?;
+            ensure!(fits(&state), "it is {state:#}");
+            Ok(state)
+        })
+        .await
+    }
+
     /// Sends a frame of the person's own.
     pub fn say(&self, kind: &str, data: &Value) -> Result<()> {
         self.orders.send(json!({ "id": format!("j{}", micros()), "type": kind, "data": data }))?;
@@ -174,10 +230,11 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 async fn sit(address: String, token: String, shared: Arc<Shared>, mut inbox: mpsc::UnboundedReceiver<Value>) {
     loop {
         // A server that is gone, or a socket that broke, is met by trying again; the journey sees the device missing.
-        if let Ok(socket) = connect(&address, &token).await {
+        let habit = *lock(&shared.habit);
+        if let Ok(socket) = connect(&address, &token, habit).await {
             let end = attend(socket, &shared, &mut inbox).await;
             let why = end.err().map(|error| format!("{error:#}"));
-            lock(&shared.said).push(Said { at: micros(), kind: "closed".to_owned(), data: json!(why) });
+            lock(&shared.said).push(Said { at: micros(), kind: "closed".to_owned(), re: None, data: json!(why) });
         }
         if inbox.is_closed() {
             return;
@@ -186,7 +243,7 @@ async fn sit(address: String, token: String, shared: Arc<Shared>, mut inbox: mps
     }
 }
 
-async fn connect(address: &str, token: &str) -> Result<Socket> {
+async fn connect(address: &str, token: &str, habit: Habit) -> Result<Socket> {
     let mut request = address.into_client_request()?;
     let protocols = format!("cordboard.v1, token.{token}");
     request.headers_mut().insert("sec-websocket-protocol", protocols.parse()?);
@@ -194,13 +251,14 @@ async fn connect(address: &str, token: &str) -> Result<Socket> {
     let hello =
         json!({ "app": "journeys/1", "device": "desk", "tab": "one", "topics": ["presence", "calls", "queues"] });
     say(&mut socket, "hello", &hello).await?;
-    say(&mut socket, "device", &device()).await?;
+    say(&mut socket, "device", &device(habit)).await?;
     Ok(socket)
 }
 
-/// A device that can ring.
-fn device() -> Value {
-    json!({ "mic": "granted", "audio": "running", "visible": true, "leader": true })
+/// A device that can ring, or one without a microphone.
+fn device(habit: Habit) -> Value {
+    let microphone = if habit == Habit::Watches { "none" } else { "granted" };
+    json!({ "mic": microphone, "audio": "running", "visible": true, "leader": true })
 }
 
 async fn say(socket: &mut Socket, kind: &str, data: &Value) -> Result<()> {
@@ -229,7 +287,7 @@ async fn attend(mut socket: Socket, shared: &Shared, inbox: &mut mpsc::Unbounded
         let (kind, data) = (frame["type"].as_str().unwrap_or_default().to_owned(), frame["data"].clone());
         match kind.as_str() {
             "ping" => {
-                let mut pong = device();
+                let mut pong = device(*lock(&shared.habit));
                 pong["t"] = data["t"].clone();
                 say(&mut socket, "pong", &pong).await?;
                 continue;
@@ -237,18 +295,19 @@ async fn attend(mut socket: Socket, shared: &Shared, inbox: &mut mpsc::Unbounded
             "ring" => {
                 let habit = *lock(&shared.habit);
                 let offer = json!({ "offer": data["offer"] });
-                if habit != Habit::Dead {
+                if !matches!(habit, Habit::Dead | Habit::Watches) {
                     say(&mut socket, "ring.ack", &offer).await?;
                 }
                 match habit {
                     Habit::Answers => say(&mut socket, "call.answer", &offer).await?,
                     Habit::Declines => say(&mut socket, "call.decline", &offer).await?,
-                    Habit::Rings | Habit::Dead => {}
+                    Habit::Rings | Habit::Dead | Habit::Watches => {}
                 }
             }
             _ => {}
         }
-        lock(&shared.said).push(Said { at: micros(), kind, data });
+        let re = frame["re"].as_str().map(str::to_owned);
+        lock(&shared.said).push(Said { at: micros(), kind, re, data });
     }
 }
 

@@ -15,10 +15,13 @@ pub mod panel;
 pub mod phone;
 pub mod port;
 pub mod process;
+pub mod proxy;
 pub mod sound;
 pub mod stack;
+pub mod telephony;
 pub mod tone;
 pub mod tools;
 pub mod wait;
+pub mod webhook;
 
 pub use journey::Journey;

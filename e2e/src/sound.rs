@@ -67,7 +67,7 @@ impl Sound {
 
     /// Writes bare µ-law (ITU-T G.711), one byte a sample, as SIPp streams it.
     pub fn write_ulaw(&self, path: &Path) -> Result<()> {
-        let bytes: Vec<u8> = self.samples.iter().map(|sample| ulaw(linear(*sample))).collect();
+        let bytes: Vec<u8> = self.samples.iter().map(|sample| ulaw(*sample)).collect();
         fs::write(path, bytes)?;
         Ok(())
     }
@@ -82,8 +82,21 @@ fn linear(sample: f32) -> i16 {
     (sample.clamp(-1.0, 1.0) * 32_767.0) as i16
 }
 
-/// ITU-T G.711, µ-law: sign, 3 bits of segment, 4 bits within it, all inverted.
-fn ulaw(sample: i16) -> u8 {
+/// A sample as ITU-T G.711, µ-law.
+pub fn ulaw(sample: f32) -> u8 {
+    compress(linear(sample))
+}
+
+/// The sample of a byte of ITU-T G.711, µ-law.
+pub fn from_ulaw(byte: u8) -> f32 {
+    let byte = !byte;
+    let magnitude = (((f32::from(byte & 0x0f) * 8.0) + 132.0) * f32::from(1_u16 << ((byte >> 4) & 7))) - 132.0;
+    let sign = if byte & 0x80 == 0 { 1.0 } else { -1.0 };
+    sign * magnitude / 32_768.0
+}
+
+/// Sign, 3 bits of segment, 4 bits within it, all inverted.
+fn compress(sample: i16) -> u8 {
     const BIAS: i32 = 132;
     const CLIP: i32 = 32_635;
     let sign = if sample < 0 { 0x80 } else { 0 };
@@ -99,10 +112,18 @@ mod tests {
 
     #[test]
     fn g711_has_its_known_values() {
-        assert_eq!(ulaw(0), 0xff);
-        assert_eq!(ulaw(-1), 0x7f);
-        assert_eq!(ulaw(32_767), 0x80);
-        assert_eq!(ulaw(-32_768), 0x00);
+        assert_eq!(compress(0), 0xff);
+        assert_eq!(compress(-1), 0x7f);
+        assert_eq!(compress(32_767), 0x80);
+        assert_eq!(compress(-32_768), 0x00);
+    }
+
+    #[test]
+    fn g711_comes_back_close_to_what_it_was() {
+        for sample in [-0.9, -0.5, -0.01, 0.0, 0.003, 0.25, 0.99] {
+            let back = from_ulaw(ulaw(sample));
+            assert!((back - sample).abs() <= sample.abs() / 20.0 + 0.001, "{sample} became {back}");
+        }
     }
 
     #[test]

@@ -61,9 +61,15 @@ pub fn baresip() -> Result<PathBuf> {
     program(&["baresip"], "baresip-core")
 }
 
+/// A SIP proxy.
+pub fn kamailio() -> Result<PathBuf> {
+    program(&["kamailio"], "kamailio")
+}
+
 fn program(names: &[&str], package: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    // Proxies are for administrators, and lie where not every path looks.
+    let folders: Vec<PathBuf> = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
     names
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
