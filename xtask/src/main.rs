@@ -88,6 +88,14 @@ enum Bench {
         /// Only these parts: engine, toggle, http, ring, restart
         parts: Vec<String>,
     },
+    /// Relaying, transcoding and connecting the sound of calls
+    Media {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only the runs whose name has these words, as in: browser "200 calls"
+        words: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -114,6 +122,7 @@ fn perform() -> Result<()> {
         Routine::Audit => gate::audit(),
         Routine::Bench { what: Bench::Engine { json, parts } } => bench::engine(&parts, json),
         Routine::Fuzz { seconds } => fuzz::run(seconds),
+        Routine::Bench { what: Bench::Media { json, words } } => bench::media(&words, json),
         Routine::Panel { dev: true } => panel::build(panel::Flavor::Dev),
         Routine::Panel { dev: false } => panel::build(panel::Flavor::Release),
         Routine::Worker => worker::build(),
