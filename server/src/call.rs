@@ -325,7 +325,8 @@ impl CallCenter {
     }
 
     fn next_deadline(&self) -> Option<Millis> {
-        let calls = self.calls.values().flat_map(|call| [call.deadline, call.ends_at]).flatten();
+        let calls =
+            self.calls.values().flat_map(|call| [call.deadline, call.ends_at, call.silent.map(|it| it.1)]).flatten();
         let more = [self.next_floor_news(), self.next_device_due()].into_iter().flatten();
         let tests = self.test_callers.values().filter_map(|caller| caller.deadline);
         let engine = self.engine.next_deadline();
@@ -356,6 +357,7 @@ impl CallCenter {
         for call in too_long {
             self.hang_up(now, call, EndedBy::System, 480);
         }
+        self.silences_due(now);
         self.devices_due(now);
         self.test_timeouts(now);
     }

@@ -38,8 +38,8 @@ pub struct CoreConfig {
 }
 
 impl CoreConfig {
-    /// [`Self::media_timeout`] where nobody wishes for another: longer than any pause of a sender with silence suppression.
-    pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(15);
+    /// [`Self::media_timeout`] of the product: when the news comes. How long it may go on is for those who hear it to say.
+    pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(10);
 }
 
 /// Which codecs browsers are answered with.

@@ -140,6 +140,8 @@ pub(super) struct Call {
     pub(super) deadline: Option<Millis>,
     /// When it ends at the latest: the guard's limit of an outgoing call.
     pub(super) ends_at: Option<Millis>,
+    /// The leg that sends nothing, and when that ends the call.
+    pub(super) silent: Option<(LegId, Millis)>,
     pub(super) flow: Option<FlowRun>,
     /// The extension that was dialed with the number.
     pub(super) wanted: Option<Extension>,
@@ -190,6 +192,7 @@ impl Call {
             muted: false,
             deadline: None,
             ends_at: None,
+            silent: None,
             flow: None,
             wanted: None,
             knocked: false,
@@ -415,6 +418,7 @@ impl CallCenter {
         let phase = std::mem::replace(&mut call.phase, Phase::Over);
         call.deadline = None;
         call.ends_at = None;
+        call.silent = None;
         call.view.ended_by = Some(by);
         let transfer = call.transfer.take();
         let (routed, in_engine) = (call.routed, std::mem::take(&mut call.in_engine));

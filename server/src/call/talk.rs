@@ -1,8 +1,9 @@
 //! Who hears whom while people talk: joining, hold, mute, keys, lost sound, and what the sound is like.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use cordboard_media::{AudioVerdict, Clip, Command as Media, Source};
+use cordboard_media::{AudioVerdict, Clip, Command as Media, CoreConfig, Source};
 use cordboard_shared::call::{CallState, EndedBy, StepKind};
 use cordboard_shared::event::ServerMessage;
 use cordboard_shared::id::{AgentId, CallId, LegId};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::device::Device;
 use super::panel::call_ended;
-use super::record::Phase;
+use super::record::{Call, Phase};
 use super::{CallCenter, Effect, Owner, REJOIN_MS};
 
 /// Most keys sent at once.
@@ -220,10 +221,41 @@ impl CallCenter {
         }
     }
 
-    /// Not a packet for too long: the phone, or the way to it, is gone.
+    /// Not a packet for a while: the phone, or the way to it, may be gone. When it is still silent after the account's
+    /// time, the call ends.
     pub(super) fn silence(&mut self, now: Millis, leg: LegId) {
-        let Some(owner @ (Owner::Caller(id) | Owner::Desk(id, _))) = self.legs.get(&leg).copied() else { return };
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(Owner::Caller(id) | Owner::Desk(id, _)) = self.legs.get(&leg).copied() else { return };
+        if !self.misses_sound(id, leg) {
+            return;
+        }
+        let patience = Duration::from_secs(u64::from(self.directory.telephony.silence_seconds));
+        let rest = patience.saturating_sub(CoreConfig::MEDIA_TIMEOUT);
+        let until = now + u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.silent = Some((leg, until));
+        }
+        self.step(now, id, StepKind::SoundLost, None);
+        self.silences_due(now);
+    }
+
+    /// Ends calls that were silent for too long.
+    pub(super) fn silences_due(&mut self, now: Millis) {
+        let due = |call: &Call| call.silent.filter(|(_, until)| *until <= now).map(|(leg, _)| leg);
+        let silent: Vec<_> = self.calls.iter().filter_map(|(id, call)| Some((*id, due(call)?))).collect();
+        for (id, leg) in silent {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.silent = None;
+            }
+            if self.misses_sound(id, leg) {
+                self.hang_up(now, id, EndedBy::Carrier, 480);
+            }
+        }
+    }
+
+    /// Whether this leg ought to send now: it has the conversation, and nobody holds.
+    fn misses_sound(&self, id: CallId, leg: LegId) -> bool {
+        let Some(owner) = self.legs.get(&leg).copied() else { return false };
+        let Some(call) = self.calls.get(&id) else { return false };
         let holds = call.near_holds() || call.far_holds();
         let has_it = match owner {
             Owner::Caller(_) => true,
@@ -231,15 +263,13 @@ impl CallCenter {
             Owner::TestCaller(_) => false,
         };
         let talks = matches!(call.phase, Phase::Connected | Phase::Connecting | Phase::Parked | Phase::Routing);
-        if holds || !has_it || !talks {
-            return;
-        }
-        self.step(now, id, StepKind::SoundLost, None);
-        self.hang_up(now, id, EndedBy::Carrier, 480);
+        !holds && has_it && talks
     }
 
     pub(super) fn sound_back(&mut self, now: Millis, leg: LegId) {
-        if let Some(Owner::Caller(id) | Owner::Desk(id, _)) = self.legs.get(&leg).copied() {
+        let Some(Owner::Caller(id) | Owner::Desk(id, _)) = self.legs.get(&leg).copied() else { return };
+        if let Some(call) = self.calls.get_mut(&id).filter(|call| call.silent.is_some_and(|it| it.0 == leg)) {
+            call.silent = None;
             self.step(now, id, StepKind::SoundBack, None);
         }
     }

@@ -636,8 +636,19 @@ fn silence_ends_a_call_unless_it_is_held_and_verdicts_are_told() {
     floor.feed(Input::Media(FromMedia::Event(MediaEvent::MediaLost { leg: call.leg })));
     assert_eq!(floor.center.active_calls(), 1);
     floor.client(ASHA_TAB, ClientMessage::Resume { call: id }).unwrap();
-    floor.feed(Input::Media(FromMedia::Event(MediaEvent::MediaLost { leg: call.leg })));
-    assert_eq!(floor.logged().unwrap().ended_by, Some(EndedBy::Carrier));
+    let lost = |floor: &mut Floor| floor.feed(Input::Media(FromMedia::Event(MediaEvent::MediaLost { leg: call.leg })));
+    lost(&mut floor);
+    floor.feed(Input::Media(FromMedia::Event(MediaEvent::MediaBack { leg: call.leg })));
+    floor.pass(60_000);
+    assert_eq!(floor.center.active_calls(), 1, "the sound came back");
+    lost(&mut floor);
+    // Ten seconds were over when the news came; the account's time is thirty.
+    floor.pass(19_999);
+    assert_eq!(floor.center.active_calls(), 1);
+    floor.pass(1);
+    let view = floor.logged().unwrap();
+    assert_eq!(view.ended_by, Some(EndedBy::Carrier));
+    assert!(steps(&view).contains(&StepKind::SoundBack));
     nothing_is_left(&floor);
 }
 
