@@ -499,6 +499,22 @@ fn a_warm_transfer_joins_the_caller_and_the_one_asked() {
 }
 
 #[test]
+fn who_asks_while_talking_at_a_desk_phone_asks_at_that_phone() {
+    let mut floor = Floor::new();
+    floor.sign_in(ASHA_TAB, DEV);
+    let (_, dialog, _) = ring_desk_phone(&mut floor);
+    let id = floor.ring_of(DEV).unwrap().call;
+    pick_up(&mut floor, dialog);
+    floor.sign_in(RIYA_TAB, RIYA);
+    let transfer = ClientMessage::Transfer { call: id, to: "22".to_owned(), mode: TransferMode::Warm };
+    floor.client(ASHA_TAB, transfer).unwrap();
+    open(&mut floor);
+    let asked = invites(&floor).pop().unwrap();
+    assert_eq!(asked.destination, Destination::User("1001".to_owned()));
+    assert_ne!(asked.dialog, dialog);
+}
+
+#[test]
 fn a_consultation_is_swapped_called_off_and_handed_over_by_hanging_up() {
     let mut floor = Floor::new();
     let (call, id, _, asha, riya) = consult(&mut floor);
@@ -703,6 +719,10 @@ fn a_mobile_takes_a_call_only_by_pressing_one() {
     assert_eq!(floor.last_view().answered_at, None, "a voicemail of the mobile takes no call");
     floor.digit(mobile, '1');
     assert_eq!(floor.hears(call.leg), Some(Source::Leg(mobile)));
+    hang_up_far(&mut floor, call.dialog);
+    let ended = floor.commanded(|it| matches!(it, Sip::HangUp { dialog } if *dialog == invitation.dialog));
+    assert!(ended.is_some(), "the mobile is not left in a call of its own");
+    nothing_is_left(&floor);
 
     let mut other = with_trunk();
     let telephony = (*floor.center.directory.telephony).clone();
@@ -713,6 +733,8 @@ fn a_mobile_takes_a_call_only_by_pressing_one() {
     pick_up(&mut other, invitation.dialog);
     other.pass(15_000);
     assert_eq!(other.decisions()[0].members[0].reason, Reason::Declined);
+    let ended = other.commanded(|it| matches!(it, Sip::HangUp { dialog } if *dialog == invitation.dialog));
+    assert!(ended.is_some(), "the mobile's machine records no more");
 }
 
 #[test]
