@@ -56,6 +56,25 @@ fn a_phone_registers_refreshes_and_signs_off() {
 }
 
 #[test]
+fn a_phone_that_gives_up_at_sha_256_is_offered_md5_alone() {
+    for (agent, offered) in [("baresip v1.0.0 (x86_64/linux)", 1), ("baresip v3.2.0", 2), ("Phone of baresip v1.0", 2)]
+    {
+        for name in ["ada", "nobody"] {
+            let mut bare = Bare::registrar();
+            let more = format!("User-Agent: {agent}\r\nAuthorization: Digest username=\"{name}\"\r\n");
+            bare.datagram(PHONE, text("REGISTER", US, &format!("UDP {PHONE};rport"), 1, &more, ""));
+            let refused = bare.response().1;
+            let challenges: Vec<_> = refused.headers.all(HeaderId::WwwAuthenticate).map(|it| it.text()).collect();
+            assert_eq!(challenges.len(), offered, "{agent}, {name}");
+            assert!(challenges[offered - 1].contains("algorithm=MD5"), "{challenges:?}");
+        }
+    }
+    let mut bare = Bare::registrar();
+    let more = format!("User-Agent: baresip v1.0.0\r\nContact: <sip:ada@{PHONE}>\r\n");
+    assert_eq!(register(&mut bare, 1, &more).status, 200);
+}
+
+#[test]
 fn a_contact_that_is_not_refreshed_expires() {
     let mut bare = Bare::registrar();
     register(&mut bare, 1, &format!("Contact: <sip:ada@{PHONE}>;expires=60, <sip:ada@192.0.2.51>\r\n"));
