@@ -259,11 +259,11 @@ fn Navigation() -> impl IntoView {
                 <Entry to=Route::Bulk icon=Icon::List name="Bulk change"/>
                 <Entry to=Route::WhatIf icon=Icon::Question name="What-if"/>
                 <Show when=move || admin.get()>
-                    <Entry to=Route::Routing icon=Icon::Keypad name="Routing"/>
+                    <Entry to=Route::Routing icon=Icon::Forward name="Routing"/>
                     <Entry to=Route::Contacts icon=Icon::People name="Contacts"/>
                     <Entry to=Route::Flows icon=Icon::List name="Call flows"/>
                     <Entry to=Route::Audio icon=Icon::Speaker name="Audio"/>
-                    <Entry to=Route::Numbers icon=Icon::Dash name="Numbers"/>
+                    <Entry to=Route::Numbers icon=Icon::Keypad name="Numbers"/>
                     <Entry to=Route::Telephony icon=Icon::Handset name="Telephony"/>
                     <Entry to=Route::Reachability icon=Icon::Bell name="Reachability"/>
                     <Entry to=Route::Emergency icon=Icon::Warning name="Emergency"/>

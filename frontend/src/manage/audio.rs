@@ -105,7 +105,7 @@ fn File(file: AudioFile, outcome: Outcome) -> impl IntoView {
     };
     let label = format!("Delete {name}");
     view! {
-        <li role="group" aria-label=format!("File {name}")>
+        <li><div role="group" aria-label=format!("File {name}")>
             <div class="contact-line">
                 <div>
                     <p class="member-name">{name.clone()}</p>
@@ -124,7 +124,7 @@ fn File(file: AudioFile, outcome: Outcome) -> impl IntoView {
                     </div>
                 </div>
             </Show>
-        </li>
+        </div></li>
     }
 }
 

@@ -113,7 +113,7 @@ fn NodeCard(name: String, order: Memo<Vec<(String, bool)>>) -> impl IntoView {
     let remove_label = format!("Remove node {name}");
     let shown = name.clone();
     view! {
-        <li class="card node" role="group" aria-label=label>
+        <li><div class="card node" role="group" aria-label=label>
             <div class="contact-line">
                 <h3><span class="tag">{move || flow::kind_word(&kind.get())}</span>" "{name.clone()}</h3>
                 <button type="button" class="btn btn-sm btn-square" aria-label=remove_label on:click=remove><Glyph icon=Icon::Cross/></button>
@@ -130,7 +130,7 @@ fn NodeCard(name: String, order: Memo<Vec<(String, bool)>>) -> impl IntoView {
                 <TextField label="Name of the node" value=Signal::stored(shown) set=rename/>
                 {move || wrong.get().map(|why| view! { <p class="tone-bad" role="alert">{why}</p> })}
             </details>
-        </li>
+        </div></li>
     }
 }
 

@@ -71,7 +71,7 @@ fn row(panel: Panel, editor: FlowEditor, version: FlowVersion) -> impl IntoView 
     let restores = version.restores.map(|old| view! { <p class="muted">{format!("Restores version {old}.")}</p> });
     let line = format!("{}, {}", version.by.name, untrack(|| panel.clock(version.at)));
     view! {
-        <li role="group" aria-label=format!("Version {number}")>
+        <li><div role="group" aria-label=format!("Version {number}")>
             <div class="contact-line">
                 <div>
                     <p class="member-name">
@@ -98,6 +98,6 @@ fn row(panel: Panel, editor: FlowEditor, version: FlowVersion) -> impl IntoView 
                     </div>
                 </div>
             </Show>
-        </li>
+        </div></li>
     }
 }

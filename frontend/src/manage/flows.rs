@@ -145,7 +145,7 @@ fn card(
         });
     };
     view! {
-        <li class="card" role="group" aria-label=format!("Flow {name}")>
+        <li><div class="card" role="group" aria-label=format!("Flow {name}")>
             <div class="contact-line">
                 <h2>{name.clone()}</h2>
                 <span class=format!("state-badge {tone}")>{word}</span>
@@ -171,7 +171,7 @@ fn card(
                     </div>
                 </div>
             </Show>
-        </li>
+        </div></li>
     }
 }
 

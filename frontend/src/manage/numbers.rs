@@ -141,7 +141,7 @@ fn Row(id: NumberId, flows: Flows) -> impl IntoView {
         });
     };
     view! {
-        <li class="card" role="group" aria-label=move || format!("Number {}", title.get())>
+        <li><div class="card" role="group" aria-label=move || format!("Number {}", title.get())>
             <h2 class="figures">{move || title.get()}</h2>
             <div class="form-grid">
                 <TextField label="Label" value=label set=move |text| label.set(text)/>
@@ -157,6 +157,6 @@ fn Row(id: NumberId, flows: Flows) -> impl IntoView {
                 "Save"
             </button>
             {move || outcome.get().map(said)}
-        </li>
+        </div></li>
     }
 }
