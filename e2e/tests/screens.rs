@@ -1,8 +1,10 @@
 //! Every screen, for each kind of person: reachable by its link, accessible, without complaints, at each width.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use cordboard_e2e::browser::{Look, Tab};
-use cordboard_e2e::journey::journey;
+use cordboard_e2e::journey::{journey, journey_within};
 use cordboard_e2e::panel;
 use cordboard_e2e::stack::{Options, SOON};
 use cordboard_e2e::wait::until;
@@ -40,6 +42,44 @@ fn every_screen_is_reachable_accessible_and_fits() {
         meera.button("Account").click().await?;
         meera.role("menuitem", "Sign out").or(meera.button("Sign out")).click().await?;
         meera.button("Sign in").expect(SOON).await?;
+        meera.expect_no_complaints()
+    });
+}
+
+#[test]
+fn every_screen_of_telephony_and_media_is_accessible_and_fits() {
+    // Thirteen screens, each looked at four times.
+    journey_within(Duration::from_secs(240), "screens-management", async |journey| {
+        let stack = journey.stack().await?;
+        let browser = journey.browser(1_000.0).await?;
+        let meera = journey.person(&browser, "Meera Nair").await?;
+        stack.sign_in(&meera, "Meera").await?;
+        for name in ["contacts", "numbers", "audio", "flows", "telephony"] {
+            meera.goto(&format!("{}/manage/{name}", stack.url())).await?;
+            meera.expect_text("#link-state", "Live", SOON).await?;
+            screen(&meera, name).await?;
+        }
+        let parts = meera.role("group", "Parts");
+        for (part, heading) in [
+            ("Desk phones", "Desk phones"),
+            ("Mobiles", "Mobiles"),
+            ("What may go out", "Limits"),
+            ("During calls", "Filing calls"),
+        ] {
+            meera.button(part).within(parts.clone()).click().await?;
+            meera.role("heading", heading).expect(SOON).await?;
+            screen(&meera, &part.to_lowercase().replace(' ', "-")).await?;
+        }
+
+        meera.goto(&format!("{}/manage/flows", stack.url())).await?;
+        meera.role("textbox", "Name of the new flow").fill("Evenings").await?;
+        meera.button("Make the flow").click().await?;
+        meera.button("Outline").within(parts.clone()).expect(SOON).await?;
+        screen(&meera, "flow-outline").await?;
+        for part in ["Hours", "Preview", "Versions"] {
+            meera.button(part).within(parts.clone()).click().await?;
+            screen(&meera, &format!("flow-{}", part.to_lowercase())).await?;
+        }
         meera.expect_no_complaints()
     });
 }
