@@ -1,10 +1,8 @@
 //! Every screen, for each kind of person: reachable by its link, accessible, without complaints, at each width.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use cordboard_e2e::browser::{Look, Tab};
-use cordboard_e2e::journey::{journey, journey_within};
+use cordboard_e2e::journey::journey;
 use cordboard_e2e::panel;
 use cordboard_e2e::stack::{Options, SOON};
 use cordboard_e2e::wait::until;
@@ -48,8 +46,7 @@ fn every_screen_is_reachable_accessible_and_fits() {
 
 #[test]
 fn every_screen_of_telephony_and_media_is_accessible_and_fits() {
-    // Thirteen screens, each looked at four times.
-    journey_within(Duration::from_secs(240), "screens-management", async |journey| {
+    journey("screens-management", async |journey| {
         let stack = journey.stack().await?;
         let browser = journey.browser(1_000.0).await?;
         let meera = journey.person(&browser, "Meera Nair").await?;
