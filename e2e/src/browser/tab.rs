@@ -92,6 +92,15 @@ impl Tab {
         self.during("Page.loadEventFired", "Page.reload", json!({})).await.map(drop)
     }
 
+    /// Loads a page again that must ask whether it may go, as somebody who means it does.
+    pub async fn reload_although_asked(&self) -> Result<()> {
+        let (asked, loaded) = (self.0.pipe.events(), self.0.pipe.events());
+        self.0.pipe.tell(Some(&self.0.session), "Page.reload", &json!({}))?;
+        self.event(asked, "Page.javascriptDialogOpening").await?;
+        self.cdp("Page.handleJavaScriptDialog", json!({ "accept": true })).await?;
+        self.event(loaded, "Page.loadEventFired").await
+    }
+
     /// Crashes the page's process, as a browser out of memory does; [`Tab::reload`] brings it back.
     pub async fn crash(&self) -> Result<()> {
         let events = self.0.pipe.events();

@@ -299,6 +299,8 @@ impl CallCenter {
         if !talks {
             return Err(not_yet());
         }
+        // After a swap the one asked is on hold, and a phone that was told so sends nothing.
+        self.set_held(now, consult, agent, false);
         let Some(asked) = self.calls.get_mut(&consult) else { return Err(not_yet()) };
         // Their side goes over to the call, as it is: its leg, its dialog, and what the engine knows.
         let outside = asked.caller.person.is_none();
