@@ -1,4 +1,4 @@
-//! Calls that others take: from the park, from a colleague's ringing phone; and calls that move from one
+//! Calls that others take: from the park, out of the line, from a colleague's ringing phone; and calls that move from one
 //! device to another. And mobiles, which must press 1.
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ const MOBILE: &str = "+447700900801";
 const NO_KEY: Duration = Duration::from_secs(25);
 
 #[test]
-fn parked_calls_are_taken_and_calls_move_between_devices() {
+fn parked_and_waiting_calls_are_taken_and_move_between_devices() {
     journey("park", async |journey| {
         let office = Office::open(journey).await?;
         let asha_phone = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
@@ -36,13 +36,14 @@ fn parked_calls_are_taken_and_calls_move_between_devices() {
 }
 
 #[test]
-fn a_ringing_call_is_taken_by_those_who_may() {
+fn waiting_and_ringing_calls_are_taken_by_those_who_may() {
     journey("take", async |journey| {
         let office = Office::open(journey).await?;
         let asha = Desk::open(&office.stack, "Asha", Habit::Rings).await?;
         let riya = Desk::open(&office.stack, "Riya", Habit::Rings).await?;
         let tom = Desk::open(&office.stack, "Tom", Habit::Watches).await?;
-        picked_up(&office, &asha, &riya, &tom).await
+        picked_up(&office, &asha, &riya, &tom).await?;
+        taken_from_the_line(&office, &asha, &riya).await
     });
 }
 
@@ -151,6 +152,35 @@ async fn picked_up(office: &Office<'_>, asha: &Desk, riya: &Desk, tom: &Desk) ->
     ensure!(call["agent"] == riya.agent.as_str() && has_step(&call, "picked_up"), "{call:#}");
     drop(riya.ask("wrapup.done", &json!({})).await?);
     Ok(())
+}
+
+/// Row 13: the second caller waits while Asha's phone rings with the first; Riya, who is Away and rings with nothing,
+/// takes the one who waits.
+async fn taken_from_the_line(office: &Office<'_>, asha: &Desk, riya: &Desk) -> Result<()> {
+    let (first, second) = ("+447700900822", "+447700900823");
+    office.toggle("Riya", 0).await?;
+    office.fact("Riya", "Riya", "dnd", Some(json!({}))).await?;
+    let mark = asha.mark();
+    let one = Softphone::open(first, office.stack.sip, CALLER_TONE)?;
+    let one_line = one.dial(SUPPORT)?;
+    asha.expect_ring(mark, first).await?;
+    let other = Softphone::open(second, office.stack.sip, CALLER_TONE)?;
+    let other_line = other.dial(SUPPORT)?;
+    let waiting = office.expect_support_line(&[first, second]).await?;
+    let uid = waiting[1]["call"].as_str().context("no call")?.to_owned();
+
+    // Do not disturb: not her hand's to take, either (13/dnd).
+    let order = json!({ "call": uid });
+    ensure!(riya.ask("call.take", &order).await?.is_err(), "taken while not to be disturbed");
+    office.fact("Riya", "Riya", "dnd", None).await?;
+    riya.must("call.take", &order).await?;
+    riya.expect_call(&uid, "to be hers", |call| call["state"] == "connected").await?;
+    let decisions = office.admin.decisions(&uid).await?;
+    ensure!(decisions.iter().any(|it| it.to_string().contains("13/away")), "{decisions:#?}");
+    for line in [one_line, other_line] {
+        line.hang_up()?;
+    }
+    office.expect_ended(&uid).await.map(drop)
 }
 
 fn on_floor(floor: &Value, call: &str, state: &str) -> bool {
