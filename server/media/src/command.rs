@@ -67,6 +67,15 @@ pub enum Command {
         /// Whether others get what it sends.
         open: bool,
     },
+    /// Whether the keys of this leg are kept from those who hear it: they are told by
+    /// [`Event::Digit`](crate::Event::Digit) all the same, so that codes for the server reach nobody else. Keys that come as
+    /// tones in the sound are heard; at first nothing is kept.
+    KeepDigits {
+        /// Who presses.
+        leg: LegId,
+        /// Kept or passed on.
+        keep: bool,
+    },
     /// Sends DTMF events (RFC 4733) towards this leg, one after the other, in place of its source; tones, when events were
     /// not agreed on. Does nothing while the leg cannot be sent to.
     SendDigits {
@@ -157,6 +166,7 @@ impl Command {
             | Self::Hear { leg, .. }
             | Self::Gate { leg, .. }
             | Self::SendDigits { leg, .. }
+            | Self::KeepDigits { leg, .. }
             | Self::PlayOver { leg, .. }
             | Self::StopPlayOver { leg }
             | Self::Record { leg, .. }

@@ -233,6 +233,9 @@ impl MediaCore {
         if let Some(digit) = digit {
             self.outputs.push_back(Output::Event(Event::Digit { leg: heard.leg, digit }));
         }
+        if leg.keeps_digits && matches!(heard.content, Content::Dtmf(_)) {
+            return;
+        }
         self.pass_samples(now, heard);
         let listeners: Vec<LegId> = self.listeners.get(&heard.leg).into_iter().flatten().copied().collect();
         for listener in listeners {

@@ -63,6 +63,8 @@ pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) line: Line,
     pub(crate) gate_open: bool,
+    /// Its keys are told and not passed on.
+    pub(crate) keeps_digits: bool,
     pub(crate) sent: u64,
     pub(crate) refused: u64,
     heard_audio: bool,
@@ -103,6 +105,7 @@ impl Leg {
             id,
             line,
             gate_open,
+            keeps_digits: false,
             sent: 0,
             refused: 0,
             heard_audio: false,

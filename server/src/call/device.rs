@@ -313,7 +313,12 @@ impl CallCenter {
         }
         let agent = self.calls.get(&id).filter(|call| call.desk == Some(device)).and_then(|call| call.view.agent);
         if let Some(agent) = agent {
-            let _ = self.keys_pressed(now, agent, id, &digit.to_string());
+            // The phone's own events are kept back, so that codes for us stay here.
+            if let Some(digits) = self.keys_pressed(now, agent, id, &digit.to_string())
+                && let Some(leg) = self.calls.get(&id).map(|call| call.caller.leg)
+            {
+                self.media(Media::SendDigits { leg, digits });
+            }
         }
     }
 

@@ -29,6 +29,7 @@ impl CallCenter {
         let Some(desk) = call.desk_leg().filter(|desk| desk.up).map(|desk| desk.leg) else { return };
         let begins = call.phase == Phase::Connecting;
         call.phase = Phase::Connected;
+        let own_phone = matches!(call.desk, Some(Device::Phone(_) | Device::Mobile(_)));
         call.deadline = None;
         call.answered_by = call.view.agent.or(call.answered_by);
         let caller = call.caller.leg;
@@ -52,6 +53,7 @@ impl CallCenter {
         self.media(Media::Hear { leg: caller, source: to_caller });
         self.media(Media::Hear { leg: desk, source: to_desk });
         self.media(Media::Gate { leg: desk, open: !muted });
+        self.media(Media::KeepDigits { leg: desk, keep: own_phone });
         if let Some(open) = far_gate {
             self.media(Media::Gate { leg: caller, open });
         }

@@ -24,6 +24,11 @@ impl MediaCore {
             }
             Command::Hear { leg, source } => self.hear(now, leg, source),
             Command::Gate { leg, open } => self.gate(now, leg, open),
+            Command::KeepDigits { leg, keep } => {
+                if let Some(found) = self.legs.get_mut(&leg) {
+                    found.keeps_digits = keep;
+                }
+            }
             Command::SendDigits { leg, digits } => {
                 if let Some(found) = self.legs.get_mut(&leg) {
                     found.send_digits(now, &digits);

@@ -163,6 +163,23 @@ fn digits_pass_to_the_other_leg_under_its_payload_type_and_are_told_once() {
 }
 
 #[test]
+fn digits_that_are_kept_are_told_and_reach_no_listener() {
+    let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
+    bench.run(500);
+    for (keep, passed) in [(true, 0), (false, 1)] {
+        bench.command(Command::KeepDigits { leg: CALLER, keep });
+        bench.clear();
+        let phone = bench.phones.get_mut(&CALLER).unwrap();
+        let (from, bytes) = (phone.address, phone.packet(101, &[5, 0x0a, 0, 160]));
+        bench.input(Input::Rtp { leg: CALLER, from, bytes: &bytes });
+        let digits = bench.events.iter().filter(|(_, event)| matches!(event, Event::Digit { digit: '5', .. })).count();
+        let got = bench.phones[&AGENT].got.iter().filter(|got| got.payload_type == 101).count();
+        assert_eq!((digits, got), (1, passed), "keep: {keep}");
+        bench.run(500);
+    }
+}
+
+#[test]
 fn the_same_key_counts_again_in_a_new_stream_whatever_its_timestamp() {
     let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
     bench.phones.get_mut(&CALLER).unwrap().tone = None;
