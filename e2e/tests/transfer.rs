@@ -175,6 +175,8 @@ impl<'a> Floor<'a> {
         let riya = self.riya_phone.expect_call(before, SOON).await?;
         riya.expect_hears(CALLER_TONE, &[], SOON).await?;
         talk.caller.expect_hears(RIYA_TONE, &[ASHA_TONE], SOON).await?;
+        let digits = talk.caller.digits();
+        ensure!(digits == "5", "the code for us reached the caller: {digits}");
         self.end(&talk).await
     }
 
