@@ -169,7 +169,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/core/session", get(session::show).post(session::sign_in).delete(session::sign_out))
         .route("/core/session/token", post(session::token))
         .route("/core/agents/{uuid}/presence", get(presence::read).post(presence::write))
-        .route("/core/calls", get(calls::list))
+        .route("/core/calls", get(calls::list).post(calls::place))
         .route("/core/calls/{uid}", get(calls::show))
         .route("/core/calls/{uid}/decisions", get(decisions::list))
         .route("/core/recordings/{id}", get(recordings::show))

@@ -16,6 +16,8 @@ pub const PAUSE_WRITE: &str = "pause:write";
 pub const OPT_OUT_WRITE: &str = "opt-out:write";
 /// See the calls one may see.
 pub const CALLS_READ: &str = "calls:read";
+/// Call others from one's own devices.
+pub const CALLS_WRITE_SELF: &str = "calls:write:self";
 /// Say that a callback is dealt with.
 pub const CALLBACKS_WRITE: &str = "callbacks:write";
 /// See why each phone rang or did not, with everybody's facts.
@@ -31,8 +33,16 @@ pub const USERS_WRITE: &str = "users:write";
 /// Place a test call.
 pub const TEST_CALL: &str = "test-calls:write";
 
-const AGENT: &[&str] =
-    &[PRESENCE_READ, PRESENCE_WRITE_SELF, OPT_OUT_WRITE, CALLS_READ, CALLBACKS_WRITE, POLICY_READ, TEST_CALL];
+const AGENT: &[&str] = &[
+    PRESENCE_READ,
+    PRESENCE_WRITE_SELF,
+    OPT_OUT_WRITE,
+    CALLS_READ,
+    CALLS_WRITE_SELF,
+    CALLBACKS_WRITE,
+    POLICY_READ,
+    TEST_CALL,
+];
 const MANAGER: &[&str] = &[
     PRESENCE_READ,
     PRESENCE_WRITE_SELF,
@@ -40,6 +50,7 @@ const MANAGER: &[&str] = &[
     PAUSE_WRITE,
     OPT_OUT_WRITE,
     CALLS_READ,
+    CALLS_WRITE_SELF,
     CALLBACKS_WRITE,
     DECISIONS_READ,
     SIMULATE,
@@ -54,6 +65,7 @@ const ADMIN: &[&str] = &[
     PAUSE_WRITE,
     OPT_OUT_WRITE,
     CALLS_READ,
+    CALLS_WRITE_SELF,
     CALLBACKS_WRITE,
     DECISIONS_READ,
     SIMULATE,

@@ -159,3 +159,21 @@ async fn a_test_call_is_refused_to_a_number_that_is_not_ours() {
     assert_eq!(placed.status, 201, "{}", placed.body);
     assert!(placed.body["uid"].as_str().unwrap().parse::<CallId>().is_ok());
 }
+
+#[tokio::test]
+async fn a_call_of_ones_own_needs_the_right_a_number_that_may_be_called_and_a_device() {
+    let stack = Stack::start(0).await;
+    let to = |number: &str| serde_json::json!({ "to": number });
+    let by_token = with_json(stack.by_token("Asha", Method::POST, "/core/calls"), &to("22"));
+    send(by_token).await.problem(403, "missing-right");
+    let cookie = stack.sign_in("Asha").await;
+    let place = async |body: serde_json::Value| {
+        send(with_json(stack.by_cookie(&cookie, Method::POST, "/core/calls"), &body)).await
+    };
+
+    place(to("22")).await.problem(403, "not-allowed");
+    place(to("sip:22@192.0.2.9")).await.problem(422, "invalid-field");
+    place(serde_json::json!({ "to": "22", "agent": "somebody" })).await.problem(422, "invalid-field");
+    let calls = stack.get("Farah", "/core/calls").await.body;
+    assert_eq!(calls["calls"].as_array().unwrap().len(), 0, "nothing was begun");
+}

@@ -1,18 +1,20 @@
-//! `GET /core/calls` and `/core/calls/{uid}`: the call log, newest first.
+//! `GET /core/calls` and `/core/calls/{uid}`: the call log, newest first. `POST /core/calls`: a call of one's own.
 //!
 //! Agents see the calls of their departments, those they took and those they were considered for; managers the
 //! calls of their departments; owners and admins every call.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cordboard_shared::ProblemCode;
-use cordboard_shared::api::calls::CallPage;
+use cordboard_shared::api::calls::{CallPage, CallPlaced, PlaceCall};
 use cordboard_shared::call::CallView;
 use cordboard_shared::id::CallId;
 use serde::Deserialize;
 
-use crate::http::{ApiError, Caller, HttpState};
+use crate::app::DialWish;
+use crate::http::{ApiError, Caller, HttpState, body};
 use crate::rights;
 use crate::store::{CallCursor, CallFilter};
 
@@ -60,6 +62,19 @@ pub(in crate::http) async fn list(
     let mut response = Json(CallPage { calls, next }).into_response();
     response.headers_mut().extend(left.headers());
     Ok(response)
+}
+
+/// `POST /core/calls`: click-to-call. What forbids it is said before anything rings.
+pub(in crate::http) async fn place(
+    State(state): State<HttpState>,
+    caller: Caller,
+    body::Json(call): body::Json<PlaceCall>,
+) -> Result<(StatusCode, Json<CallPlaced>), ApiError> {
+    caller.require(rights::CALLS_WRITE_SELF)?;
+    caller.count_write(&state)?;
+    let wish = DialWish { to: call.to, department: call.department, device: call.device };
+    let uid = state.app.dial(caller.agent, wish).await?;
+    Ok((StatusCode::CREATED, Json(CallPlaced { uid })))
 }
 
 /// `GET /core/calls/{uid}`
