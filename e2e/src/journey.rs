@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use futures_util::FutureExt as _;
 use tempfile::TempDir;
 
 use crate::browser::{Browser, Tab};
 use crate::stack::{Options, Stack};
-use crate::tools;
+use crate::{log, tools};
 
 /// How long a journey may take.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -27,6 +27,7 @@ pub struct Journey {
     folder: PathBuf,
     scratch: TempDir,
     tabs: Mutex<Vec<Tab>>,
+    stacks: Mutex<Vec<Arc<Stack>>>,
     logs: Mutex<Vec<PathBuf>>,
     kept: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
 }
@@ -53,16 +54,12 @@ pub fn journey_within(limit: Duration, name: &str, steps: impl AsyncFnOnce(&Jour
             Ok(Err(_)) => Err(anyhow!("the journey took longer than {} s", limit.as_secs())),
             Err(panic) => Err(anyhow!("panicked: {}", words(panic.as_ref()))),
         };
-        if outcome.is_err() {
-            journey.trace().await;
-        }
-        outcome.with_context(|| {
-            format!(
-                "journey {name} failed after {:.1} s; its trace is in {}",
-                begun.elapsed().as_secs_f64(),
-                journey.folder.display()
-            )
-        })
+        let Err(reason) = outcome else { return Ok(()) };
+        let seconds = begun.elapsed().as_secs_f64();
+        journey.trace().await;
+        let calls = journey.newest_calls().await;
+        let place = journey.folder.display();
+        Err(reason.context(format!("journey {name} failed after {seconds:.1} s; its trace is in {place}{calls}")))
     });
     runtime.shutdown_timeout(Duration::from_secs(5));
     if let Err(error) = outcome {
@@ -82,6 +79,7 @@ impl Journey {
             folder,
             scratch: tempfile::tempdir()?,
             tabs: Mutex::default(),
+            stacks: Mutex::default(),
             logs: Mutex::default(),
             kept: Mutex::default(),
         })
@@ -112,7 +110,7 @@ impl Journey {
     /// Starts a server with the demo company and more options.
     pub async fn stack_with(&self, options: Options) -> Result<Arc<Stack>> {
         let stack = Arc::new(Stack::start(self, options).await?);
-        self.keep(Arc::clone(&stack));
+        lock(&self.stacks).push(Arc::clone(&stack));
         Ok(stack)
     }
 
@@ -134,6 +132,18 @@ impl Journey {
     /// Keeps a value until the journey's end.
     pub fn keep(&self, value: impl Any + Send + Sync) {
         lock(&self.kept).push(Box::new(value));
+    }
+
+    /// What the servers tell of their newest calls, for the message of a failure; nothing of those that do not answer.
+    async fn newest_calls(&self) -> String {
+        let stacks = lock(&self.stacks).clone();
+        let mut told = String::new();
+        for stack in stacks {
+            if let Ok(text) = log::newest_in_words(&stack, 2).await {
+                told.push_str(&text);
+            }
+        }
+        told
     }
 
     async fn trace(&self) {

@@ -1,11 +1,13 @@
 //! The call log and the ledger, read through the API.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::api::Api;
+use crate::stack::Stack;
 use crate::wait::until;
 
 /// How long a finished call may take to its final record.
@@ -40,6 +42,22 @@ pub async fn ledger_entry(api: &Api, call: &Value, agent: &str) -> Result<Value>
     let mut entries: Vec<&Value> = entries.filter(|member| member["agent"] == agent).collect();
     entries.sort_by_key(|entry| entry["reason"] != "not_reached");
     entries.last().map(|entry| (*entry).clone()).with_context(|| format!("{agent} is in no decision: {decisions:#?}"))
+}
+
+/// The newest calls of a server with the reasons of their decisions, a line each, for messages of failures.
+pub async fn newest_in_words(stack: &Stack, count: usize) -> Result<String> {
+    let api = stack.api_as("Meera")?;
+    let mut text = String::new();
+    for call in api.calls(count).await? {
+        let _ = write!(text, "\n    call {} to {}: {}, {}", call["uid"], call["to"], call["state"], call["cause"]);
+        for decision in api.decisions(call["uid"].as_str().unwrap_or_default()).await? {
+            let members = decision["members"].as_array().into_iter().flatten();
+            let reasons: Vec<String> =
+                members.map(|member| format!("{} {}", member["agent"], member["reason"])).collect();
+            let _ = write!(text, "\n      {}: {}", decision["trigger"], reasons.join(", "));
+        }
+    }
+    Ok(text)
 }
 
 /// Fails unless the ledger gives a reason for a person in a call.

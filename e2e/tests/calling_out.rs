@@ -9,6 +9,7 @@ use cordboard_e2e::phone::{Manner, Softphone};
 use cordboard_e2e::stack::SOON;
 use cordboard_e2e::wait::until;
 use cordboard_shared::Millis;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// In milliseconds.
@@ -30,6 +31,7 @@ fn calls_go_out_only_where_they_may_and_say_how_they_ended() {
         let carrier = Softphone::open("carrier", office.stack.sip, CARRIER_TONE)?;
         guarded(&office, &asha, &carrier, &phone).await?;
         with_the_own_phone_first(&office, &asha, &carrier, &phone).await?;
+        by_the_api(&office, &carrier, &phone).await?;
         refused_by_them(&office, &asha, &carrier).await?;
         the_next_way_out(&office, &asha, &carrier).await?;
         blocked_by_state(&office, &asha, &carrier).await?;
@@ -118,6 +120,33 @@ async fn with_the_own_phone_first(
     ensure!(call["to"]["number"] == CUSTOMER && call["from"]["number"] == SHOWN, "{call:#}");
     ensure!(call["agent"] == asha.agent.as_str() && call["sip_status"] == 200, "{call:#}");
     phone.set(Manner::Answers);
+    Ok(())
+}
+
+/// The same by HTTP, by a person whose right it is.
+async fn by_the_api(office: &Office<'_>, carrier: &Softphone, phone: &Softphone) -> Result<()> {
+    carrier.set(Manner::Answers);
+    let (before, outside) = (phone.calls(), carrier.calls());
+    let person = office.stack.person("Asha")?;
+    let (api, origin) = (office.stack.api()?, office.stack.url());
+    let body = json!({ "email": person.email, "password": person.password });
+    let kind = ("content-type", "application/json");
+    let asked = [kind, ("origin", origin.as_str())];
+    let session = api.send(Method::POST, "/core/session", &asked, Some(body.to_string().into())).await?;
+    let cookie = session.header("set-cookie").context("no cookie")?;
+    let cookie = cookie.split(';').next().unwrap_or_default();
+    let asked = [kind, ("origin", origin.as_str()), ("cookie", cookie)];
+    let answer = api.send(Method::POST, "/core/calls", &asked, Some(dial(CUSTOMER).to_string().into())).await?;
+    ensure!(answer.status == 201, "{} {}", answer.status, answer.text());
+    let uid = answer.json()?["uid"].as_str().context("no uid")?.to_owned();
+    let own = phone.expect_call(before, SOON).await?;
+    let far = carrier.expect_call(outside, SOON).await?;
+    far.expect_hears(ASHA_TONE, &[], SOON).await?;
+    own.expect_hears(CARRIER_TONE, &[], SOON).await?;
+    own.hang_up()?;
+    far.expect_over(SOON).await?;
+    let call = office.expect_ended(&uid).await?;
+    ensure!(call["result"] == "answered" && call["direction"] == "outbound", "{call:#}");
     Ok(())
 }
 

@@ -19,6 +19,8 @@ const CALLER_TONE: f64 = 440.0;
 const AGENT_TONE: f64 = 1_000.0;
 /// A recording has to be long enough to be judged.
 const TALK: Duration = Duration::from_secs(5);
+/// Enough of a tone to stand in a recording.
+const RECORDED: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_caller_and_an_agent_hear_each_other() {
@@ -109,6 +111,8 @@ fn the_controls_of_a_call_do_what_they_say() {
         sleep(TALK).await;
         control("Unmute").click().await?;
         control("Mute").expect(SOON).await?;
+        // To be recorded: this phone records nothing more once it was on hold.
+        sleep(RECORDED).await;
 
         control("Hold").click().await?;
         asha.expect_text("#call-state", "On hold", SOON).await?;

@@ -1,4 +1,4 @@
-//! Two hundred calls to a number that goes to voicemail, ten at a time: all answered, all logged, nothing left behind.
+//! Two hundred calls to a number that goes to voicemail, forty at a time: all answered, all logged, nothing left behind.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn two_hundred_calls_are_answered_and_leave_nothing_behind() {
         let stack = journey.stack().await?;
         let api = stack.api_as("Meera")?;
         let load =
-            |calls| Load { number: SUPPORT, server: stack.sip, calls, at_once: 10, talk: MESSAGE, per_second: 10 };
+            |calls| Load { number: SUPPORT, server: stack.sip, calls, at_once: 40, talk: MESSAGE, per_second: 20 };
 
         sipp::place(journey, load(50)).await?;
         let after_fifty = stack.resident_memory()?;
