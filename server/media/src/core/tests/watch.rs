@@ -118,7 +118,7 @@ fn a_phone_that_is_gone_is_lost_once_and_back_at_its_first_packet() {
         .filter(|(_, event)| *event == Event::MediaLost { leg: CALLER })
         .map(|(at, _)| *at)
         .collect();
-    assert!(lost.len() == 1 && (15_900..=16_300).contains(&lost[0]), "{lost:?}");
+    assert!(lost.len() == 1 && (10_900..=11_300).contains(&lost[0]), "{lost:?}");
 
     let now = bench.now;
     let phone = bench.phones.get_mut(&CALLER).unwrap();
