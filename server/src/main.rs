@@ -11,6 +11,10 @@ use cordboard_server::keys::Keys;
 use cordboard_server::store::Store;
 use cordboard_server::{demo, telemetry};
 
+/// Requests and packets are many small pieces of memory that come and go on every thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {

@@ -513,6 +513,23 @@ async fn one_persons_history_comes_newest_first_in_pages_and_within_its_times() 
     assert_eq!(seqs(Historic { agent: RIYA, ..all }).await, [2]);
     assert_eq!(store.last_event(account).await.unwrap(), 5);
     assert_eq!(store.last_event(AccountId::demo(7)).await.unwrap(), 0);
+
+    // Entries are sorted by person now and then; what came since is found all the same.
+    store.commit(&Batch { account, trace: inputs(1, 1, 0), ..Batch::default() }).await.unwrap();
+    assert_eq!(seqs(all).await, [5, 4, 3, 1]);
+    let events = vec![at(6, RIYA, 15), at(7, ASHA, 16)];
+    store.commit(&Batch { events, ..Batch::default() }).await.unwrap();
+    assert_eq!(seqs(all).await, [7, 5, 4, 3, 1]);
+    assert_eq!(seqs(Historic { limit: 2, ..all }).await, [7, 5]);
+    assert_eq!(seqs(Historic { before: Some(5), limit: 2, ..all }).await, [4, 3]);
+    let last = async |after| -> Vec<u64> {
+        let fold = store.events_to_fold(account, after, 100, async |rows| {
+            Ok::<_, cordboard_server::store::StoreError>(rows.iter().map(|row| row.seq).collect::<Vec<_>>())
+        });
+        fold.await.unwrap().concat()
+    };
+    assert_eq!(last(0).await, [6, 7]);
+    assert_eq!(last(6).await, [7]);
 }
 
 /// Inputs `1..=n` of a run, ten milliseconds apart from `at`.

@@ -51,6 +51,7 @@ impl Store {
         }
         if !batch.trace.is_empty() {
             trace::append(&mut unit, batch.account, &batch.trace).await?;
+            event::sort(&mut unit, batch.account).await?;
         }
         if let Some(checkpoint) = &batch.checkpoint {
             trace::insert_checkpoint(&mut unit, batch.account, checkpoint).await?;

@@ -103,14 +103,21 @@ impl Store {
     /// after entry.
     async fn last_of_each_person(&self, account: AccountId, after: u64) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query(
-            "WITH RECURSIVE person (agent) AS (
-                 SELECT min(agent) FROM event WHERE account = $1 AND agent IS NOT NULL
+            "WITH RECURSIVE sorted (seq) AS (
+                 SELECT coalesce((SELECT seq FROM event_sorted WHERE account = $1), 0)
+             ), person (agent) AS (
+                 SELECT min(agent) FROM event_of_person WHERE account = $1
                  UNION ALL
-                 SELECT (SELECT min(agent) FROM event WHERE account = $1 AND agent > person.agent)
+                 SELECT (SELECT min(agent) FROM event_of_person WHERE account = $1 AND agent > person.agent)
                  FROM person WHERE person.agent IS NOT NULL
+             ), found (agent, seq) AS (
+                 SELECT agent, (SELECT max(seq) FROM event_of_person WHERE account = $1 AND agent = person.agent)
+                 FROM person WHERE person.agent IS NOT NULL
+                 UNION ALL
+                 SELECT agent, max(seq) FROM event
+                 WHERE account = $1 AND seq > (SELECT seq FROM sorted) AND agent IS NOT NULL GROUP BY agent
              ), newest (seq) AS (
-                 SELECT (SELECT max(seq) FROM event WHERE account = $1 AND agent = person.agent)
-                 FROM person WHERE person.agent IS NOT NULL
+                 SELECT max(seq) FROM found GROUP BY agent
              )
              SELECT e.seq, e.at, e.agent, e.format, e.body
              FROM newest CROSS JOIN event e ON e.account = $1 AND e.seq = newest.seq
@@ -136,8 +143,14 @@ impl Store {
     #[tracing::instrument(name = "db.event.history", level = "debug", skip_all)]
     pub async fn history(&self, account: AccountId, which: Historic) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT seq, at, agent, format, body FROM event
-             WHERE account = $1 AND agent = $2 AND seq < $3 AND at >= $4 AND at < $5 ORDER BY seq DESC LIMIT $6",
+            "SELECT e.seq AS seq, e.at AS at, e.agent AS agent, e.format AS format, e.body AS body
+             FROM event_of_person p CROSS JOIN event e ON e.account = p.account AND e.seq = p.seq
+             WHERE p.account = $1 AND p.agent = $2 AND p.seq < $3 AND e.at >= $4 AND e.at < $5
+             UNION ALL
+             SELECT seq, at, agent, format, body FROM event
+             WHERE account = $1 AND agent = $2 AND seq < $3 AND at >= $4 AND at < $5
+                 AND seq > coalesce((SELECT seq FROM event_sorted WHERE account = $1), 0)
+             ORDER BY seq DESC LIMIT $6",
         )
         .bind(account.0)
         .bind(which.agent.0)
@@ -160,6 +173,29 @@ fn event(account: AccountId, row: &SqliteRow) -> Result<EventRow, StoreError> {
         format: u32::try_from(row.try_get::<i64, _>("format")?).unwrap_or(u32::MAX),
         body: row.try_get("body")?,
     })
+}
+
+/// Notes whose the entries since the last time are. Not with each commit: one page for each person would go with it.
+pub(super) async fn sort(writer: &mut SqliteConnection, account: AccountId) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO event_of_person (account, agent, seq)
+         SELECT account, agent, seq FROM event
+         WHERE account = $1 AND agent IS NOT NULL
+             AND seq > coalesce((SELECT seq FROM event_sorted WHERE account = $1), 0)
+         ORDER BY agent, seq",
+    )
+    .bind(account.0)
+    .execute(&mut *writer)
+    .await?;
+    sqlx::query(
+        "INSERT INTO event_sorted (account, seq)
+         SELECT account, seq FROM event WHERE account = $1 ORDER BY seq DESC LIMIT 1
+         ON CONFLICT (account) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > event_sorted.seq",
+    )
+    .bind(account.0)
+    .execute(writer)
+    .await?;
+    Ok(())
 }
 
 /// One statement, whatever the number of rows.
