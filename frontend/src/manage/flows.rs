@@ -253,7 +253,7 @@ fn Open(id: FlowId, opened: RwSignal<Option<FlowId>>, list: List) -> impl IntoVi
         Some(Err(why)) => view! {
             <PageTitle title="Call flow"/>
             <p class="card tone-bad" role="alert">{why}</p>
-            <button type="button" class="btn btn-sm" on:click=move |_| leave()>"All call flows"</button>
+            <button type="button" class="btn btn-sm btn-secondary" on:click=move |_| leave()>"All call flows"</button>
         }
         .into_any(),
         Some(Ok(draft)) => view! { <Opened draft=draft leave=Callback::new(move |()| leave())/> }.into_any(),
@@ -294,7 +294,7 @@ fn Opened(draft: FlowDraft, leave: Callback<()>) -> impl IntoView {
         })
     });
     view! {
-        <div class="button-row"><button type="button" class="btn btn-sm" on:click=go>"All call flows"</button></div>
+        <div class="button-row"><button type="button" class="btn btn-sm btn-secondary" on:click=go>"All call flows"</button></div>
         <Show when=move || asking.get()>
             <div class="ask card" role="group" aria-label="Leave the flow?">
                 <p>"What you have changed is not saved."</p>

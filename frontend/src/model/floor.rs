@@ -72,7 +72,7 @@ fn of_person(person: &Person) -> Target {
     Target {
         to: format!("agent:{}", person.profile.id),
         name: person.profile.name.clone(),
-        note: format!("{}{}", extension.unwrap_or_default(), verdict.map_or("state unknown", why)),
+        note: format!("{}{}", extension.unwrap_or_default(), verdict.map_or("state not shown to you", why)),
         free: verdict == Some(Verdict::Available),
         verdict,
     }
