@@ -135,13 +135,18 @@ impl Office<'_> {
 
     /// Waits until a person has at least so many devices that can ring.
     pub async fn expect_devices(&self, who: &str, count: u64) -> Result<()> {
-        let path = self.of(who, "presence")?;
         until(&format!("{count} devices of {who}"), SOON, async || {
-            let presence = self.admin.read(&path).await?;
-            ensure!(presence["effective"]["devices_ready"].as_u64() >= Some(count), "{}", presence["effective"]);
+            let devices = self.devices(who).await?;
+            ensure!(devices >= count, "there are {devices}");
             Ok(())
         })
         .await
+    }
+
+    /// How many devices of a person can ring.
+    pub async fn devices(&self, who: &str) -> Result<u64> {
+        let presence = self.admin.read(&self.of(who, "presence")?).await?;
+        presence["effective"]["devices_ready"].as_u64().with_context(|| format!("no count: {presence}"))
     }
 
     /// Waits for a call of the log that fits, newest first.

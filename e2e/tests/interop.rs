@@ -1,14 +1,24 @@
-//! Other people's proxies: calls through them, in which both sides hear each other and not themselves.
+//! Other people's telephones and proxies: calls through them, in which both sides hear each other and not themselves.
+
+use std::time::Duration;
 
 use anyhow::ensure;
 use cordboard_e2e::journey::journey;
 use cordboard_e2e::office::{ASHA_DIRECT, Office};
-use cordboard_e2e::phone::Softphone;
+use cordboard_e2e::phone::{Baresip, Softphone, TONE_AMPLITUDE};
 use cordboard_e2e::proxy::Proxy;
 use cordboard_e2e::stack::SOON;
+use cordboard_e2e::tone::{self, Expected};
+use cordboard_e2e::wait::throughout;
+use tokio::time::sleep;
 
 const CALLER_TONE: f64 = 440.0;
 const ASHA_TONE: f64 = 1_000.0;
+const DEV_TONE: f64 = 1_700.0;
+/// A recording has to be long enough to be judged.
+const TALK: Duration = Duration::from_secs(4);
+/// A refused phone tries no more within this.
+const REFUSED: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_proxy_in_front_stays_on_the_path() {
@@ -37,6 +47,50 @@ fn a_proxy_in_front_stays_on_the_path() {
             }
             office.expect_no_calls().await?;
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_baresip_registers_is_called_holds_and_calls() {
+    journey("baresip-registers", async |journey| {
+        let office = Office::open(journey).await?;
+        let password = office.give_phone("Dev", "1001").await?;
+        let asha = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
+
+        let wrong = Baresip::registering(journey, "1001", "not the password", office.stack.sip, DEV_TONE)?;
+        throughout("a wrong password registers nothing", REFUSED, async || {
+            let devices = office.devices("Dev").await?;
+            ensure!(devices == 0, "{devices} devices");
+            anyhow::Ok(())
+        })
+        .await?;
+        wrong.hang_up().await?;
+
+        let baresip = Baresip::registering(journey, "1001", &password, office.stack.sip, DEV_TONE)?;
+        office.expect_devices("Dev", 1).await?;
+        let near = asha.dial("23")?;
+        near.expect_answered(SOON).await?;
+        near.expect_hears(DEV_TONE, &[], SOON).await?;
+        sleep(TALK).await;
+        // Its own hold, and back: music while it lasts.
+        baresip.command("hold", "").await?;
+        near.expect_other_sound(&[DEV_TONE], SOON).await?;
+        baresip.command("resume", "").await?;
+        near.expect_hears(DEV_TONE, &[], SOON).await?;
+        near.hang_up()?;
+        office.expect_no_calls().await?;
+
+        // It calls, too: its INVITE is challenged.
+        let before = asha.calls();
+        baresip.command("dial", &format!("sip:21@127.0.0.1:{}", office.stack.sip)).await?;
+        let rung = asha.expect_call(before, SOON).await?;
+        rung.expect_hears(DEV_TONE, &[], SOON).await?;
+        rung.hang_up()?;
+        office.expect_no_calls().await?;
+        baresip.hang_up().await?;
+        let heard = Expected { hears: ASHA_TONE, not: DEV_TONE, amplitude: TONE_AMPLITUDE };
+        tone::judge(&baresip.heard()?, heard)?;
         Ok(())
     });
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -39,15 +39,28 @@ impl Baresip {
     /// Dials a number at a server on loopback, as a caller with the given number, playing a tone of `hertz`.
     pub fn dial(journey: &Journey, caller: &str, number: &str, server: u16, hertz: f64) -> Result<Self> {
         let target = format!("/dial sip:{number}@127.0.0.1:{server}");
-        Self::start(journey, caller, hertz, "manual", &["-e", &target])
+        Self::start(journey, caller, hertz, "manual", &["-e", &target], None)
     }
 
     /// A telephone that answers every call at once.
     pub fn answering(journey: &Journey, number: &str, hertz: f64) -> Result<Self> {
-        Self::start(journey, number, hertz, "auto", &[])
+        Self::start(journey, number, hertz, "auto", &[], None)
     }
 
-    fn start(journey: &Journey, number: &str, hertz: f64, answer: &str, arguments: &[&str]) -> Result<Self> {
+    /// A desk phone that registers with a server on loopback (digest by MD5), and answers every call at once.
+    pub fn registering(journey: &Journey, user: &str, password: &str, server: u16, hertz: f64) -> Result<Self> {
+        let account = format!("<sip:{user}@127.0.0.1:{server};transport=udp>;auth_pass={password};regint=60");
+        Self::start(journey, user, hertz, "auto", &[], Some(&account))
+    }
+
+    fn start(
+        journey: &Journey,
+        number: &str,
+        hertz: f64,
+        answer: &str,
+        arguments: &[&str],
+        account: Option<&str>,
+    ) -> Result<Self> {
         let (sip, control) = (port::free()?, port::free()?);
         let rtp = port::block(RTP_PORTS)?;
         let folder = journey.scratch(&format!("phone-{sip}"))?;
@@ -65,10 +78,9 @@ impl Baresip {
             folder.display(),
         );
         fs::write(folder.join("config"), config)?;
-        let account = format!(
-            "<sip:{number}@127.0.0.1:{sip};transport=udp>;regint=0;answermode={answer};audio_codecs=pcmu/8000/1\n"
-        );
-        fs::write(folder.join("accounts"), account)?;
+        let own = format!("<sip:{number}@127.0.0.1:{sip};transport=udp>;regint=0");
+        let account = account.unwrap_or(&own);
+        fs::write(folder.join("accounts"), format!("{account};answermode={answer};audio_codecs=pcmu/8000/1\n"))?;
         let log = folder.join(format!("phone-{sip}.log"));
         journey.watch_log(&log);
         let mut command = Command::new(tools::baresip()?);
@@ -104,7 +116,12 @@ impl Baresip {
 
     /// Presses a key during its call (RFC 4733).
     pub async fn press(&self, key: char) -> Result<()> {
-        let command = format!(r#"{{"command":"sndcode","params":"{key}"}}"#);
+        self.command("sndcode", &key.to_string()).await
+    }
+
+    /// Gives it a command: `dial`, `hold`, `resume`, `hangup`.
+    pub async fn command(&self, command: &str, parameters: &str) -> Result<()> {
+        let command = format!(r#"{{"command":"{command}","params":"{parameters}"}}"#);
         // Commands come as netstrings: length, colon, text, comma.
         let netstring = format!("{}:{command},", command.len());
         let mut control = TcpStream::connect((Ipv4Addr::LOCALHOST, self.control)).await?;
@@ -137,14 +154,11 @@ impl Baresip {
         self.program.output()
     }
 
+    /// The recording of its first call: their names begin with the time.
     fn recording(&self, suffix: &str) -> Result<PathBuf> {
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.to_string_lossy().ends_with(suffix) {
-                return Ok(path);
-            }
-        }
-        bail!("the phone left no recording; it said:\n{}", last_lines(&self.output(), 30))
+        let files = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        let first = files.into_iter().filter(|path| path.to_string_lossy().ends_with(suffix)).min();
+        first.with_context(|| format!("the phone left no recording; it said:\n{}", last_lines(&self.output(), 30)))
     }
 
     async fn expect_log(&self, what: &str, words: &[&str], limit: Duration) -> Result<()> {
