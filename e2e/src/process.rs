@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, Command};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::wait::until;
 
@@ -18,15 +19,34 @@ pub struct Program {
     name: String,
     log: PathBuf,
     child: Mutex<Child>,
+    input: tokio::sync::Mutex<Option<ChildStdin>>,
 }
 
 impl Program {
     /// Starts a program; both its outputs go to `log`.
-    pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self> {
+    pub fn start(name: &str, command: Command, log: &Path) -> Result<Self> {
+        Self::start_with(name, command, log, Stdio::null())
+    }
+
+    /// Starts a program that is told what to do on its standard input.
+    pub fn start_listening(name: &str, command: Command, log: &Path) -> Result<Self> {
+        Self::start_with(name, command, log, Stdio::piped())
+    }
+
+    fn start_with(name: &str, mut command: Command, log: &Path, input: Stdio) -> Result<Self> {
         let output = File::options().create(true).append(true).open(log)?;
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
-        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name: name.to_owned(), log: log.to_path_buf(), child: Mutex::new(child) })
+        command.stdin(input).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let input = tokio::sync::Mutex::new(child.stdin.take());
+        Ok(Self { name: name.to_owned(), log: log.to_path_buf(), child: Mutex::new(child), input })
+    }
+
+    /// Says a line to a program that listens.
+    pub async fn say(&self, line: &str) -> Result<()> {
+        let mut input = self.input.lock().await;
+        let input = input.as_mut().with_context(|| format!("{} does not listen", self.name))?;
+        input.write_all(format!("{line}\n").as_bytes()).await?;
+        Ok(input.flush().await?)
     }
 
     /// What it has written so far.

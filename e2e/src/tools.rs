@@ -61,6 +61,11 @@ pub fn baresip() -> Result<PathBuf> {
     program(&["baresip"], "baresip-core")
 }
 
+/// Another make of telephone.
+pub fn linphone() -> Result<PathBuf> {
+    program(&["linphonec"], "linphone-cli")
+}
+
 /// A SIP proxy.
 pub fn kamailio() -> Result<PathBuf> {
     program(&["kamailio"], "kamailio")

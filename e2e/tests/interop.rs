@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use cordboard_e2e::journey::journey;
 use cordboard_e2e::office::{ASHA_DIRECT, Office};
-use cordboard_e2e::phone::{Baresip, Softphone, TONE_AMPLITUDE};
+use cordboard_e2e::phone::{Baresip, Linphone, Softphone, TONE_AMPLITUDE};
 use cordboard_e2e::proxy::Proxy;
 use cordboard_e2e::stack::SOON;
 use cordboard_e2e::tone::{self, Expected};
@@ -92,5 +92,22 @@ fn a_baresip_registers_is_called_holds_and_calls() {
         let heard = Expected { hears: ASHA_TONE, not: DEV_TONE, amplitude: TONE_AMPLITUDE };
         tone::judge(&baresip.heard()?, heard)?;
         Ok(())
+    });
+}
+
+#[test]
+fn a_linphone_calls() {
+    journey("linphone", async |journey| {
+        let office = Office::open(journey).await?;
+        let phone = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
+        let linphone = Linphone::start(journey, "+447700900971", CALLER_TONE).await?;
+        linphone.call(&format!("sip:{ASHA_DIRECT}@127.0.0.1:{}", office.stack.sip)).await?;
+        let near = phone.expect_call(0, SOON).await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        sleep(TALK).await;
+        linphone.hang_up().await?;
+        near.expect_over(SOON).await?;
+        tone::judge(&linphone.heard()?, Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE })?;
+        office.expect_no_calls().await
     });
 }

@@ -51,11 +51,12 @@ pub(crate) const BUILD: [Debian; 2] = [
     Debian { programs: &["cmake"], package: "cmake" },
 ];
 /// What the journeys need.
-pub(crate) const JOURNEYS: [Debian; 4] = [
+pub(crate) const JOURNEYS: [Debian; 5] = [
     Debian { programs: &["chromium", "chromium-browser", "google-chrome"], package: "chromium" },
     Debian { programs: &["sipp"], package: "sip-tester" },
     Debian { programs: &["baresip"], package: "baresip-core" },
     Debian { programs: &["kamailio"], package: "kamailio" },
+    Debian { programs: &["linphonec"], package: "linphone-cli" },
 ];
 /// What installs npm packages.
 pub(crate) const NPM: [Debian; 1] = [Debian { programs: &["npm"], package: "npm" }];
