@@ -12,6 +12,7 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
 
 /// Samples a second as they are kept.
 pub(super) const RATE: u32 = 8_000;
@@ -46,14 +47,11 @@ impl Converted {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
     /// By its content none of what is taken.
-    #[error("This is no WAV, MP3 or Ogg Vorbis file, whatever its name says.")]
+    #[error("This is no WAV, MP3 or Ogg file, whatever its name says.")]
     Format,
     /// Begins like one, and cannot be read.
     #[error("The file is damaged, or its coding is not one that can be read.")]
     Damaged,
-    /// Ogg with Opus inside.
-    #[error("Ogg files with Opus inside cannot be read; Ogg Vorbis, MP3 and WAV can.")]
-    Opus,
     /// Too many channels, or a rate out of bounds.
     #[error("The file has more than 8 channels, or a sample rate outside of 4 to 192 kHz.")]
     Shape,
@@ -71,9 +69,7 @@ pub enum ConvertError {
 /// Converts a file; `progress` is told how much is done, in percent.
 pub fn convert(bytes: Vec<u8>, progress: &dyn Fn(u8)) -> Result<Converted, ConvertError> {
     let format = kind(&bytes).ok_or(ConvertError::Format)?;
-    if format == "ogg" && bytes.windows(8).take(512).any(|window| window == b"OpusHead") {
-        return Err(ConvertError::Opus);
-    }
+    let opus = if format == "ogg" { OpusStream::of(&bytes)? } else { None };
     let started = Instant::now();
     let size = bytes.len();
     let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
@@ -85,7 +81,7 @@ pub fn convert(bytes: Vec<u8>, progress: &dyn Fn(u8)) -> Result<Converted, Conve
     let mut reader = symphonia::default::get_probe()
         .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|_| ConvertError::Damaged)?;
-    let (track, mut decoder) = decoder(&*reader)?;
+    let (track, mut decoder) = decoder(&*reader, opus)?;
     let mut sink: Option<Sink> = None;
     let mut interleaved: Vec<f32> = Vec::new();
     let (mut bad, mut read) = (0, 0_usize);
@@ -103,15 +99,14 @@ pub fn convert(bytes: Vec<u8>, progress: &dyn Fn(u8)) -> Result<Converted, Conve
         if packet.track_id != track {
             continue;
         }
-        let decoded = match decoder.decode(&packet) {
-            Ok(decoded) => decoded,
+        let (rate, channels) = match decoder.decode(&packet, &mut interleaved) {
+            Ok(shape) => shape,
             Err(Symphonia::DecodeError(_)) if bad < MOST_BAD_PACKETS => {
                 bad += 1;
                 continue;
             }
             Err(_) => return Err(ConvertError::Damaged),
         };
-        let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count());
         if !RATES.contains(&rate) || !(1..=MOST_CHANNELS).contains(&channels) {
             return Err(ConvertError::Shape);
         }
@@ -121,7 +116,6 @@ pub fn convert(bytes: Vec<u8>, progress: &dyn Fn(u8)) -> Result<Converted, Conve
             Some(sink) => sink,
             None => sink.insert(Sink::new(rate)?),
         };
-        decoded.copy_to_vec_interleaved(&mut interleaved);
         sink.push(&interleaved, channels)?;
         let percent = read.saturating_mul(100).checked_div(size).unwrap_or(0).min(99);
         progress(u8::try_from(percent).unwrap_or(99));
@@ -145,13 +139,71 @@ fn kind(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn decoder(reader: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), ConvertError> {
+fn decoder(reader: &dyn FormatReader, opus: Option<OpusStream>) -> Result<(u32, Decoder), ConvertError> {
     let track = reader.default_track(TrackType::Audio).ok_or(ConvertError::Damaged)?;
+    if let Some(stream) = opus {
+        return Ok((track.id, Decoder::Opus(Box::new(stream))));
+    }
     let parameters = track.codec_params.as_ref().and_then(|it| it.audio()).ok_or(ConvertError::Damaged)?;
     let decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|_| ConvertError::Damaged)?;
-    Ok((track.id, decoder))
+    Ok((track.id, Decoder::Other(decoder)))
+}
+
+/// What turns packets into samples.
+enum Decoder {
+    Opus(Box<OpusStream>),
+    Other(Box<dyn AudioDecoder>),
+}
+
+impl Decoder {
+    /// Decodes a packet into interleaved samples; their rate and channels.
+    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<(u32, usize), Symphonia> {
+        match self {
+            Self::Opus(stream) => {
+                stream.decode(&packet.data, samples)?;
+                Ok((RATE, 1))
+            }
+            Self::Other(decoder) => {
+                let decoded = decoder.decode(packet)?;
+                let spec = decoded.spec();
+                let shape = (spec.rate(), spec.channels().count());
+                decoded.copy_to_vec_interleaved(samples);
+                Ok(shape)
+            }
+        }
+    }
+}
+
+/// Opus in Ogg (RFC 7845): its decoder gives telephone sound by itself.
+struct OpusStream {
+    decoder: opus::Decoder,
+    /// Samples at the begin that are none of the sound (RFC 7845 §4.2, pre-skip).
+    skip: usize,
+}
+
+impl OpusStream {
+    /// The one a file begins with; none when it holds something else.
+    fn of(bytes: &[u8]) -> Result<Option<Self>, ConvertError> {
+        let Some(at) = bytes.windows(8).take(512).position(|window| window == b"OpusHead") else { return Ok(None) };
+        // Version, channels, and the samples of 48 kHz to leave out.
+        let Some(&[_, _, low, high]) = bytes.get(at + 8..at + 12) else { return Err(ConvertError::Damaged) };
+        let skip = usize::from(u16::from_le_bytes([low, high])) * RATE as usize / 48_000;
+        let decoder = opus::Decoder::new(RATE, opus::Channels::Mono).map_err(|_| ConvertError::Damaged)?;
+        Ok(Some(Self { decoder, skip }))
+    }
+
+    fn decode(&mut self, packet: &[u8], samples: &mut Vec<f32>) -> Result<(), Symphonia> {
+        // A packet holds 120 ms at most (RFC 6716 §3.2.5).
+        samples.resize(RATE as usize * 120 / 1_000, 0.0);
+        let decoded = self.decoder.decode_float(packet, samples, false);
+        samples.truncate(decoded.map_err(|_| Symphonia::DecodeError("not a packet of Opus"))?);
+        let left_out = self.skip.min(samples.len());
+        self.skip -= left_out;
+        samples.drain(..left_out);
+        Ok(())
+    }
 }
 
 /// Mixes down, resamples and keeps.
@@ -299,6 +351,31 @@ mod tests {
     }
 
     #[test]
+    fn the_codings_people_have_their_music_in_are_read() {
+        // Each 1.5 s of 440 Hz at half of full scale: LAME, libvorbis and libopus made them.
+        let sounds: [(&str, &[u8]); 3] = [
+            ("mp3", include_bytes!("../../tests/sounds/tone.mp3")),
+            ("ogg", include_bytes!("../../tests/sounds/tone.ogg")),
+            ("ogg", include_bytes!("../../tests/sounds/tone.opus")),
+        ];
+        for (format, bytes) in sounds {
+            let sound = convert(bytes.to_vec(), &|_| {}).unwrap();
+            assert_eq!(sound.format, format);
+            assert!((1_480..1_620).contains(&sound.ms()), "{format}: {} ms", sound.ms());
+            let level = amplitude(&sound.samples[2_000..10_000], 440.0);
+            assert!((14_000.0..18_500.0).contains(&level), "{format}: {level}");
+            assert!(amplitude(&sound.samples[2_000..10_000], 700.0) < 300.0, "{format}");
+            // Cut anywhere, and with a byte turned over, it is read or refused, and nothing more.
+            for end in (0..bytes.len()).step_by(211) {
+                let _ = convert(bytes[..end].to_vec(), &|_| {});
+                let mut broken = bytes.to_vec();
+                broken[end] ^= 0x55;
+                let _ = convert(broken, &|_| {});
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_sound_is_told_by_its_content() {
         let refused = |bytes: &[u8]| convert(bytes.to_vec(), &|_| {}).unwrap_err();
         assert_eq!(refused(b""), ConvertError::Format);
@@ -309,7 +386,7 @@ mod tests {
         let mut opus = b"OggS\0\x02".to_vec();
         opus.extend([0; 22]);
         opus.extend(b"OpusHead");
-        assert_eq!(refused(&opus), ConvertError::Opus);
+        assert_eq!(refused(&opus), ConvertError::Damaged);
         assert!(matches!(refused(&[0xff, 0xfb, 0x90, 0x00, 1, 2, 3]), ConvertError::Damaged | ConvertError::Empty));
     }
 
