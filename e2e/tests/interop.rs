@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::ensure;
 use cordboard_e2e::journey::journey;
 use cordboard_e2e::office::{ASHA_DIRECT, Office};
-use cordboard_e2e::phone::{Baresip, Linphone, Softphone, TONE_AMPLITUDE};
+use cordboard_e2e::phone::{Baresip, Linphone, Manner, Rsip, Softphone, TONE_AMPLITUDE};
 use cordboard_e2e::proxy::Proxy;
 use cordboard_e2e::stack::SOON;
 use cordboard_e2e::tone::{self, Expected};
-use cordboard_e2e::wait::throughout;
+use cordboard_e2e::wait::{throughout, until};
 use tokio::time::sleep;
 
 const CALLER_TONE: f64 = 440.0;
@@ -108,6 +108,41 @@ fn a_linphone_calls() {
         linphone.hang_up().await?;
         near.expect_over(SOON).await?;
         tone::judge(&linphone.heard()?, Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE })?;
+        office.expect_no_calls().await
+    });
+}
+
+#[test]
+fn another_sip_stack_calls_holds_and_hangs_up() {
+    journey("rsipstack", async |journey| {
+        let office = Office::open(journey).await?;
+        let asha = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
+        asha.set(Manner::Answers);
+        let phone = Rsip::open("+447700900973", office.stack.sip, CALLER_TONE).await?;
+        let call = phone.call(ASHA_DIRECT).await?;
+        let near = asha.expect_call(0, SOON).await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        sleep(TALK).await;
+        let expected = Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE };
+        tone::judge(&call.heard(), expected)?;
+
+        let answered = call.offer(phone.offer("sendonly", 2)?).await?;
+        ensure!(answered == "recvonly", "its hold is answered with {answered}");
+        // It still sends, and is sent nothing.
+        until("silence at the phone that holds", SOON, async || {
+            let before = call.heard().samples.len();
+            sleep(Duration::from_millis(500)).await;
+            let more = call.heard().samples.len() - before;
+            ensure!(more == 0, "{more} samples came");
+            anyhow::Ok(())
+        })
+        .await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        let answered = call.offer(phone.offer("sendrecv", 3)?).await?;
+        ensure!(answered == "sendrecv", "its resume is answered with {answered}");
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        call.hang_up().await?;
+        near.expect_over(SOON).await?;
         office.expect_no_calls().await
     });
 }
