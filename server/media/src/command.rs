@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cordboard_shared::id::{LegId, RecordingId};
 
 use crate::srtp::SrtpParams;
-use crate::{Clip, Codec};
+use crate::{BrowserCodecs, Clip, Codec};
 
 /// Names one playing of a clip, so that its end can be told from the end of another. The caller counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +18,8 @@ pub struct PlayId(pub u64);
 /// only [`Command::Record`] and [`Command::RecordCall`] answer, with a recording of length zero.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
+    /// What browsers are answered with from now on; connections that stand keep what they have.
+    SetBrowserCodecs(BrowserCodecs),
     /// A phone leg whose socket the shell has opened. Without parameters it neither sends nor accepts anything yet,
     /// since the far side's address and codec are not known before its answer. Its gate is open.
     AddRtp {
@@ -171,7 +173,8 @@ impl Command {
             | Self::StopPlayOver { leg }
             | Self::Record { leg, .. }
             | Self::Remove { leg } => Some(*leg),
-            Self::RecordCall { .. }
+            Self::SetBrowserCodecs(_)
+            | Self::RecordCall { .. }
             | Self::RecordSide { .. }
             | Self::PauseRecord { .. }
             | Self::ResumeRecord { .. }

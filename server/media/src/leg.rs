@@ -26,6 +26,9 @@ use crate::{Clip, Event, PlayId, RtpParams, Source};
 /// Samples that are nearer to nothing than this are silence: the smallest step of G.711.
 const NOTHING: u16 = 8;
 
+/// A browser that says this level, in decibels below the loudest, or a lower one gives nothing (RFC 6464 §3).
+const QUIET: i8 = -78;
+
 /// What arrived from a leg and goes to those who listen.
 #[derive(Debug, Clone)]
 pub(crate) struct Heard {
@@ -67,6 +70,8 @@ pub(crate) struct Leg {
     pub(crate) keeps_digits: bool,
     pub(crate) sent: u64,
     pub(crate) refused: u64,
+    /// How loud a browser says its packet in hand is, in decibels below the loudest.
+    pub(crate) level: Option<i8>,
     heard_audio: bool,
     receiver: Receiver,
     watch: Watch,
@@ -108,6 +113,7 @@ impl Leg {
             keeps_digits: false,
             sent: 0,
             refused: 0,
+            level: None,
             heard_audio: false,
             receiver: Receiver::default(),
             watch: Watch::default(),
@@ -207,11 +213,18 @@ impl Leg {
     pub(crate) fn note(&mut self, now: Instant, heard: &Heard) -> bool {
         if self.watch.listens()
             && let Content::Audio(codec, payload) = &heard.content
-            && let Some(codec) = codec.g711()
             && matches!(self.line, Line::Peer(_))
-            && payload.iter().any(|byte| codec.decode(*byte).unsigned_abs() > NOTHING)
         {
-            self.watch.sound(now);
+            match (codec.g711(), self.level.take()) {
+                (Some(codec), _) => {
+                    let loud = payload.iter().any(|byte| codec.decode(*byte).unsigned_abs() > NOTHING);
+                    self.watch.sound(now, Some(loud));
+                }
+                (None, Some(level)) => self.watch.sound(now, Some(level > QUIET)),
+                // Where it is made into samples, they tell; where it is passed on as it is, nobody knows.
+                (None, None) if self.decoder.is_none() => self.watch.sound(now, None),
+                (None, None) => {}
+            }
         }
         self.watch.packet(now)
     }
@@ -266,10 +279,9 @@ impl Leg {
             Content::Audio(codec, payload) => decoder.audio(heard.position, *codec, payload, out),
             Content::Dtmf(_) | Content::Noise(_) => decoder.other(heard.position, out),
         }
-        if self.watch.listens()
-            && out.iter().any(|block| block.samples.iter().any(|sample| sample.unsigned_abs() > NOTHING))
-        {
-            self.watch.sound(now);
+        if self.watch.listens() && !out.is_empty() {
+            let loud = out.iter().any(|block| block.samples.iter().any(|sample| sample.unsigned_abs() > NOTHING));
+            self.watch.sound(now, Some(loud));
         }
     }
 

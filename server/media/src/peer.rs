@@ -83,6 +83,11 @@ impl PeerFactory {
         Some(Self { provider: Arc::new(provider), certificate, candidates, codecs })
     }
 
+    /// What new peers are answered with from now on.
+    pub(crate) fn set_codecs(&mut self, codecs: BrowserCodecs) {
+        self.codecs = codecs;
+    }
+
     /// A peer from the first offer, with the answer to it.
     pub(crate) fn accept(
         &self,

@@ -15,18 +15,21 @@ pub use self::sdes::{Crypto, CryptoError};
 pub enum SrtpSuite {
     /// AES in counter mode, HMAC-SHA1 with a tag of 80 bits: what every phone knows (RFC 4568 §6.2.1).
     AesCm128HmacSha1_80,
+    /// The same with a tag of 32 bits on sound; control packets keep their 80 (RFC 4568 §6.2.2).
+    AesCm128HmacSha1_32,
     /// AES-GCM with a tag of 128 bits (RFC 7714 §14.2).
     AeadAes128Gcm,
 }
 
 impl SrtpSuite {
     /// All of them, the one every phone knows first.
-    pub const ALL: [Self; 2] = [Self::AesCm128HmacSha1_80, Self::AeadAes128Gcm];
+    pub const ALL: [Self; 3] = [Self::AesCm128HmacSha1_80, Self::AesCm128HmacSha1_32, Self::AeadAes128Gcm];
 
     /// The name in `a=crypto` lines.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
+            Self::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
             Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
         }
     }
@@ -34,7 +37,7 @@ impl SrtpSuite {
     /// Bytes of the salt that follows the master key of 16 bytes.
     pub const fn salt_length(self) -> usize {
         match self {
-            Self::AesCm128HmacSha1_80 => 14,
+            Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 14,
             Self::AeadAes128Gcm => 12,
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Look {
 pub(crate) struct Watch {
     last_packet: Option<Instant>,
     last_sound: Option<Instant>,
+    /// Since when it is known of each packet whether there is sound in it. Opus that is passed on unread tells nothing.
+    known_since: Option<Instant>,
     expected_since: Option<Instant>,
     joined_since: Option<Instant>,
     lost: bool,
@@ -64,6 +66,7 @@ impl Default for Watch {
         Self {
             last_packet: None,
             last_sound: None,
+            known_since: None,
             expected_since: None,
             joined_since: None,
             lost: false,
@@ -87,9 +90,17 @@ impl Watch {
         self.joined_since.is_some()
     }
 
-    /// There was more than silence.
-    pub(crate) fn sound(&mut self, now: Instant) {
-        self.last_sound = Some(now);
+    /// What is known of the sound of a packet: there was more than silence, there was not, or nothing.
+    pub(crate) fn sound(&mut self, now: Instant, loud: Option<bool>) {
+        match loud {
+            Some(loud) => {
+                self.known_since.get_or_insert(now);
+                if loud {
+                    self.last_sound = Some(now);
+                }
+            }
+            None => self.known_since = None,
+        }
     }
 
     /// Looks at the leg; what is to be told.
@@ -118,7 +129,10 @@ impl Watch {
         let no_packets = gone.is_some() && since(joined, self.last_packet) >= SILENT;
         let verdict = if no_packets {
             if look.browser { AudioVerdict::NothingFromBrowser } else { AudioVerdict::NothingFromCarrier }
-        } else if look.browser && gone.is_some() && since(joined, self.last_sound) >= SILENT {
+        } else if look.browser
+            && gone.is_some()
+            && self.known_since.is_some_and(|known| since(joined.max(known), self.last_sound) >= SILENT)
+        {
             AudioVerdict::MicrophoneSilent
         } else if self.poor {
             AudioVerdict::NetworkPoor

@@ -16,6 +16,7 @@ use crate::{Clip, Command, PlayId, RtpParams, Source, watch};
 impl MediaCore {
     pub(super) fn command(&mut self, now: Instant, command: Command) {
         match command {
+            Command::SetBrowserCodecs(codecs) => self.peers.set_codecs(codecs),
             Command::AddRtp { leg, params } => self.add_rtp(now, leg, params),
             Command::UpdateRtp { leg, params } => self.update_rtp(now, leg, params),
             Command::PeerOffer { leg, sdp } => self.peer_offer(now, leg, &sdp),

@@ -100,6 +100,7 @@ impl MediaCore {
 
     fn receive_srtp(&mut self, now: Instant, leg: LegId, packet: &str0m::rtp::RtpPacket) {
         let Some(found) = self.legs.get_mut(&leg) else { return };
+        found.level = packet.header.ext_vals.audio_level;
         let packet = RtpPacket {
             marker: packet.header.marker,
             payload_type: *packet.header.payload_type,

@@ -14,6 +14,9 @@ use super::{MasterKey, SrtpParams, SrtpSuite};
 /// Bytes of the HMAC-SHA1 tag.
 const SHA1_TAG: usize = 10;
 
+/// Bytes of the short one.
+const SHORT_TAG: usize = 4;
+
 /// Bytes of the GCM tag.
 const GCM_TAG: usize = 16;
 
@@ -59,8 +62,17 @@ struct Keys {
 }
 
 enum Cipher {
-    Counter { key: Box<EncryptingKey>, salt: [u8; 14], auth: Box<hmac::Key> },
-    Gcm { key: LessSafeKey, salt: [u8; 12] },
+    /// The tag has so many of the 20 bytes of HMAC-SHA1.
+    Counter {
+        key: Box<EncryptingKey>,
+        salt: [u8; 14],
+        auth: Box<hmac::Key>,
+        tag: usize,
+    },
+    Gcm {
+        key: LessSafeKey,
+        salt: [u8; 12],
+    },
 }
 
 impl SrtpSession {
@@ -99,11 +111,11 @@ impl SrtpSession {
         let header = header_length(packet)?;
         let ssrc = be32(packet, 8)?;
         match &self.out.rtp {
-            Cipher::Counter { key, salt, auth } => {
+            Cipher::Counter { key, salt, auth, tag } => {
                 crypt(key, counter(salt, ssrc, u64::from(rollover) << 16 | sequence & 0xffff), &mut packet[header..])
                     .ok()?;
-                let tag = tag(auth, packet, &rollover.to_be_bytes());
-                packet.extend(tag);
+                let proof = proof(auth, packet, &rollover.to_be_bytes());
+                packet.extend(proof.get(..*tag)?);
             }
             Cipher::Gcm { key, salt } => {
                 let nonce = rtp_nonce(salt, ssrc, rollover, packet.get(2..4)?);
@@ -149,11 +161,11 @@ impl SrtpSession {
         let ssrc = be32(packet, 4)?;
         let word = (0x8000_0000 | index).to_be_bytes();
         match &self.out.rtcp {
-            Cipher::Counter { key, salt, auth } => {
+            Cipher::Counter { key, salt, auth, tag } => {
                 crypt(key, counter(salt, ssrc, u64::from(index)), packet.get_mut(8..)?).ok()?;
                 packet.extend(word);
-                let tag = tag(auth, packet, &[]);
-                packet.extend(tag);
+                let proof = proof(auth, packet, &[]);
+                packet.extend(proof.get(..*tag)?);
             }
             Cipher::Gcm { key, salt } => {
                 let nonce = rtcp_nonce(salt, ssrc, index);
@@ -171,9 +183,9 @@ impl SrtpSession {
     pub(crate) fn unprotect_rtcp(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let ssrc = be32(packet, 4)?;
         let (plain, index) = match &self.keys.rtcp {
-            Cipher::Counter { key, salt, auth } => {
-                let (signed, found) = packet.split_at_checked(packet.len().checked_sub(SHA1_TAG)?)?;
-                verify_slices_are_equal(&tag(auth, signed, &[]), found).ok()?;
+            Cipher::Counter { key, salt, auth, tag } => {
+                let (signed, found) = packet.split_at_checked(packet.len().checked_sub(*tag)?)?;
+                verify_slices_are_equal(proof(auth, signed, &[]).get(..*tag)?, found).ok()?;
                 let (body, word) = signed.split_last_chunk::<4>()?;
                 let word = u32::from_be_bytes(*word);
                 let index = word & 0x7fff_ffff;
@@ -247,12 +259,14 @@ impl Cipher {
     fn derive(suite: SrtpSuite, master: MasterKey, first_label: u8) -> Result<Self, Unspecified> {
         let key: [u8; 16] = derived(master, first_label)?;
         Ok(match suite {
-            SrtpSuite::AesCm128HmacSha1_80 => {
+            SrtpSuite::AesCm128HmacSha1_80 | SrtpSuite::AesCm128HmacSha1_32 => {
                 let auth: [u8; 20] = derived(master, first_label + 1)?;
                 Self::Counter {
                     key: Box::new(EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, &key)?)?),
                     salt: derived(master, first_label + 2)?,
                     auth: Box::new(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth)),
+                    // RFC 4568 §6.2.2: the short tag is that of RTP alone.
+                    tag: if suite == SrtpSuite::AesCm128HmacSha1_32 && first_label == 0 { SHORT_TAG } else { SHA1_TAG },
                 }
             }
             SrtpSuite::AeadAes128Gcm => Self::Gcm {
@@ -267,9 +281,9 @@ impl Cipher {
         let rollover = u32::try_from(index >> 16).ok()?;
         room.clear();
         match self {
-            Self::Counter { key, salt, auth } => {
-                let (signed, found) = packet.split_at_checked(packet.len().checked_sub(SHA1_TAG)?)?;
-                verify_slices_are_equal(&tag(auth, signed, &rollover.to_be_bytes()), found).ok()?;
+            Self::Counter { key, salt, auth, tag } => {
+                let (signed, found) = packet.split_at_checked(packet.len().checked_sub(*tag)?)?;
+                verify_slices_are_equal(proof(auth, signed, &rollover.to_be_bytes()).get(..*tag)?, found).ok()?;
                 room.extend(signed);
                 crypt(key, counter(salt, ssrc, index), room.get_mut(header..)?).ok()
             }
@@ -334,13 +348,14 @@ fn rtcp_nonce(salt: &[u8; 12], ssrc: u32, index: u32) -> Nonce {
     Nonce::assume_unique_for_key(nonce)
 }
 
-fn tag(auth: &hmac::Key, packet: &[u8], rollover: &[u8]) -> [u8; SHA1_TAG] {
+/// What a tag begins with.
+fn proof(auth: &hmac::Key, packet: &[u8], rollover: &[u8]) -> [u8; SHA1_TAG] {
     let mut context = hmac::Context::with_key(auth);
     context.update(packet);
     context.update(rollover);
-    let mut tag = [0; SHA1_TAG];
-    tag.copy_from_slice(&context.sign().as_ref()[..SHA1_TAG]);
-    tag
+    let mut proof = [0; SHA1_TAG];
+    proof.copy_from_slice(&context.sign().as_ref()[..SHA1_TAG]);
+    proof
 }
 
 /// Bytes before the payload: fixed header, contributors, extension.
@@ -471,6 +486,15 @@ mod tests {
         let bytes = sent(&mut ours, 3 * 65_536 + 9);
         assert!(theirs.unprotect(now, &bytes, &mut room).is_some(), "the far side counts rollovers from zero again");
         assert!(theirs.unprotect(now, &first, &mut room).is_none());
+    }
+
+    #[test]
+    fn the_short_tag_is_that_of_sound_alone() {
+        let (mut ours, _) = pair(SrtpSuite::AesCm128HmacSha1_32);
+        assert_eq!(sent(&mut ours, 1).len(), packet(1).len() + 4);
+        let mut report = [0x80, 201, 0, 1, 1, 2, 3, 4].to_vec();
+        ours.protect_rtcp(&mut report).unwrap();
+        assert_eq!(report.len(), 8 + 4 + 10);
     }
 
     #[test]

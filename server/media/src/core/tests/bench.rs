@@ -9,7 +9,7 @@ use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::{Codec as RtcCodec, FormatParams};
 use str0m::media::{Direction, Frequency, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::RtpWrite;
+use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Rtc, RtcConfig};
 
 use crate::core::{BrowserCodecs, CoreConfig, Input, MediaCore};
@@ -127,6 +127,8 @@ pub(super) struct Browser {
     pub(super) timestamp: u32,
     /// The amplitude of the tone.
     pub(super) level: f64,
+    /// How loud it says its packets are (RFC 6464), if it does.
+    pub(super) says: Option<i8>,
     voice: FrameEncoder,
     ears: opus::Decoder,
     /// Every datagram it ever sent.
@@ -239,6 +241,7 @@ impl Bench {
             sequence: 1_000,
             timestamp: 77,
             level: LEVEL,
+            says: None,
             voice: FrameEncoder::default(),
             ears: opus::Decoder::new().unwrap(),
             sent: Vec::new(),
@@ -480,8 +483,13 @@ impl Browser {
 
     pub(super) fn write(&mut self, now: Instant, payload_type: u8, payload: &[u8], marker: bool) {
         let write = RtpWrite::new(payload_type.into(), self.sequence.into(), self.timestamp, now, payload);
+        let says = ExtensionValues {
+            audio_level: self.says,
+            voice_activity: self.says.map(|level| level > -60),
+            ..ExtensionValues::default()
+        };
         self.sequence += 1;
-        self.rtc.direct_api().stream_tx_by_mid(self.mid, None).unwrap().write_rtp(write.marker(marker));
+        self.rtc.direct_api().stream_tx_by_mid(self.mid, None).unwrap().write_rtp(write.marker(marker).ext_vals(says));
         self.rtc.handle_input(str0m::Input::Timeout(now)).unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! Verdicts, lost media, and the reports of RTCP.
 
-use super::bench::{AGENT, Bench, CALLER, Network, params};
-use crate::core::Input;
+use super::bench::{AGENT, Bench, CALLER, Network, config, params};
+use crate::core::{BrowserCodecs, CoreConfig, Input};
 use crate::rtcp;
 use crate::{AudioVerdict, Codec, Command, Event, Flow, LegId, RtcpTo, RtpParams, Source};
 
@@ -56,6 +56,44 @@ fn a_microphone_that_gives_nothing_is_named_within_two_seconds_of_the_gate() {
         verdicts(&bench, AGENT).into_iter().map(|(_, verdict)| verdict).collect::<Vec<_>>(),
         [AudioVerdict::Fine]
     );
+}
+
+#[test]
+fn a_microphone_in_opus_is_called_silent_only_where_that_is_known() {
+    for (phone, named) in [(Codec::Opus, false), (Codec::Pcmu, true)] {
+        let mut bench = Bench::with(CoreConfig { browser_codecs: BrowserCodecs::G711, ..config() });
+        bench.command(Command::SetBrowserCodecs(BrowserCodecs::Opus));
+        bench.add_phone(CALLER, phone, 440.0);
+        bench.add_browser(AGENT, &[Codec::Pcmu], 1_000.0);
+        bench.join(CALLER, AGENT);
+        bench.run(5_000);
+        assert_eq!(verdicts(&bench, AGENT), [], "{phone:?}: it speaks");
+
+        bench.browsers.get_mut(&AGENT).unwrap().level = 0.0;
+        bench.run(5_000);
+        let said = verdicts(&bench, AGENT);
+        if named {
+            assert!(matches!(said[..], [(_, AudioVerdict::MicrophoneSilent)]), "{said:?}");
+        } else {
+            assert_eq!(said, [], "what is passed on as it is tells nothing");
+        }
+    }
+}
+
+#[test]
+fn a_browser_that_says_how_loud_it_is_need_not_be_decoded() {
+    let mut bench = Bench::with(CoreConfig { browser_codecs: BrowserCodecs::Opus, ..config() });
+    bench.add_phone(CALLER, Codec::Opus, 440.0);
+    bench.add_browser(AGENT, &[Codec::Pcmu], 1_000.0);
+    bench.join(CALLER, AGENT);
+    bench.browsers.get_mut(&AGENT).unwrap().says = Some(-30);
+    bench.run(5_000);
+    assert_eq!(verdicts(&bench, AGENT), []);
+
+    bench.browsers.get_mut(&AGENT).unwrap().says = Some(-127);
+    bench.run(3_000);
+    let said = verdicts(&bench, AGENT);
+    assert!(matches!(said[..], [(_, AudioVerdict::MicrophoneSilent)]), "{said:?}");
 }
 
 #[test]
