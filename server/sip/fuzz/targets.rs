@@ -29,7 +29,7 @@ pub(crate) fn message(data: &[u8]) {
             let headers = headers_of(&message);
             assert_eq!(Envelope::read(headers_of(&again.message)), Envelope::read(headers));
         }
-        let _ = relayable(headers_of(&message));
+        let _ = relayable(headers_of(&message), &[], false);
     }
     endpoint(|from, bytes| vec![Input::Datagram { from, bytes }], data);
 }

@@ -3,11 +3,13 @@
 mod description;
 mod negotiate;
 mod parse;
+mod secure;
 #[cfg(test)]
 mod tests;
 
 pub use description::{Connection, Direction, Media, SessionDescription};
-pub use negotiate::{AudioCodec, NegotiatedAudio, accept_answer, answer, offer};
+pub use negotiate::{AudioCodec, NegotiatedAudio, OfferTerms, accept_answer, answer, answer_by, offer, offer_by};
+pub use secure::{AnswerKeys, Secrecy, accepted_keys};
 
 /// The longest description that is read, in bytes.
 pub const MAX_SDP_BYTES: usize = 16 * 1024;
@@ -23,12 +25,15 @@ pub enum SdpError {
     /// A line that cannot be read.
     #[error("malformed session description line {0}")]
     Line(usize),
-    /// No m-line for audio over RTP/AVP with a port.
+    /// No m-line for audio over RTP with a port.
     #[error("session description without audio")]
     NoAudio,
     /// Nothing but formats this server does not speak: the caller answers 488.
     #[error("no common audio codec")]
     NoCommonCodec,
+    /// No keys that can be used, or none where audio must be encrypted: the caller answers 488.
+    #[error("no audio that is encrypted as it must be")]
+    NotEncrypted,
     /// The audio has no connection address.
     #[error("audio without a connection address")]
     NoAddress,

@@ -1,25 +1,30 @@
-//! Offer and answer (RFC 3264): one audio stream in G.711, with telephone events.
+//! Offer and answer (RFC 3264): one audio stream in G.711 or Opus, with telephone events, in the clear or encrypted.
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::SdpError;
 use super::description::{Connection, Direction, Media, SessionDescription};
+use super::{SdpError, Secrecy};
 
-/// The codecs of the telephone network (RFC 3551 §4.5.14). Both are 8 kHz, 8 bits, 64 kbit/s.
+/// The codecs of telephone legs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AudioCodec {
-    /// G.711 µ-law.
+    /// G.711 µ-law (RFC 3551 §4.5.14): 8 kHz, 8 bits, 64 kbit/s.
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// Opus (RFC 6716, RFC 7587).
+    Opus,
 }
 
 impl AudioCodec {
-    /// The static payload type.
+    const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::Opus];
+
+    /// The static payload type, or the one we offer it by.
     pub fn payload_type(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::Opus => 111,
         }
     }
 
@@ -28,6 +33,32 @@ impl AudioCodec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::Opus => "opus",
+        }
+    }
+
+    /// What follows the payload type in `a=rtpmap`. RFC 7587 §7: Opus always says 48,000 and two channels.
+    fn encoding(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU/8000",
+            Self::Pcma => "PCMA/8000",
+            Self::Opus => "opus/48000/2",
+        }
+    }
+
+    /// The telephone events that go with it: RFC 4733 §2.1 wants the clock of the audio.
+    fn events(self) -> &'static str {
+        match self {
+            Self::Pcmu | Self::Pcma => "telephone-event/8000",
+            Self::Opus => "telephone-event/48000",
+        }
+    }
+
+    /// The payload type of those events in our offers.
+    fn offered_events(self) -> u8 {
+        match self {
+            Self::Pcmu | Self::Pcma => 101,
+            Self::Opus => 110,
         }
     }
 }
@@ -46,15 +77,53 @@ pub struct NegotiatedAudio {
     /// The far side's direction, as it sees itself: it listens if this [receives](Direction::receives). An address of
     /// `0.0.0.0`, the hold of RFC 2543, counts as no wish to receive.
     pub remote_direction: Direction,
+    /// Whether it is encrypted (`RTP/SAVP`).
+    pub secure: bool,
 }
 
-/// The payload type of telephone events in our offers.
-const OFFERED_DTMF: u8 = 101;
+/// What an offer of ours says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferTerms {
+    /// Codecs with their payload types, preferred first.
+    pub codecs: Vec<(AudioCodec, u8)>,
+    /// Payload type of telephone events, where it is one already.
+    pub dtmf: Option<u8>,
+    /// Our direction.
+    pub direction: Direction,
+    /// Values of `a=crypto`, preferred first: with any, the audio is encrypted (RFC 4568 §5.1).
+    pub crypto: Vec<String>,
+}
 
-/// Answers an offer: the first audio m-line with a common codec is taken, all others are refused with port 0 (RFC 3264
-/// §6).
-///
-/// `prefer` lists what this side speaks, the codec it likes best first; the answer names that one alone.
+impl OfferTerms {
+    /// Of these codecs, the preferred one first, both ways and in the clear.
+    pub fn new(codecs: &[AudioCodec]) -> Self {
+        let codecs = codecs.iter().map(|&codec| (codec, codec.payload_type())).collect();
+        Self { codecs, dtmf: None, direction: Direction::SendRecv, crypto: Vec::new() }
+    }
+
+    /// Of what was agreed on before. RFC 3264 §8.3.2: a payload type keeps its codec for the whole session.
+    pub fn again(audio: &NegotiatedAudio) -> Self {
+        let codecs = vec![(audio.codec, audio.payload_type)];
+        Self { codecs, dtmf: audio.dtmf, direction: Direction::SendRecv, crypto: Vec::new() }
+    }
+
+    /// The telephone events of each clock that is spoken, with their payload types.
+    fn events(&self) -> Vec<(&'static str, u8)> {
+        let mut events: Vec<(&'static str, u8)> = Vec::new();
+        for (codec, _) in &self.codecs {
+            if events.iter().all(|(known, _)| *known != codec.events()) {
+                let mut number = self.dtmf.unwrap_or(codec.offered_events());
+                while self.codecs.iter().any(|(_, taken)| *taken == number) {
+                    number = if number < 127 { number + 1 } else { 96 };
+                }
+                events.push((codec.events(), number));
+            }
+        }
+        events
+    }
+}
+
+/// Answers an offer in the clear: see [`answer_by`].
 pub fn answer(
     offer: &SessionDescription,
     local: SocketAddr,
@@ -62,25 +131,54 @@ pub fn answer(
     version: u64,
     prefer: &[AudioCodec],
 ) -> Result<(SessionDescription, NegotiatedAudio), SdpError> {
-    let mut chosen: Option<(usize, NegotiatedAudio)> = None;
-    let mut problem = SdpError::NoAudio;
-    for (index, media) in offer.media.iter().enumerate().filter(|(_, media)| is_telephone_audio(media)) {
-        match agree(offer, media, preferred(media, prefer)) {
-            Ok(audio) => {
-                chosen = Some((index, audio));
-                break;
-            }
-            Err(error) => problem = error,
-        }
-    }
-    let (chosen, audio) = chosen.ok_or(problem)?;
-    let media = offer.media.iter().enumerate();
-    let media =
-        media.map(|(index, media)| if index == chosen { accepted(local, &audio) } else { refused(media) }).collect();
-    Ok((describe(local, session_id, version, media), audio))
+    answer_by(offer, local, (session_id, version), prefer, Secrecy::Plain)
 }
 
-/// Makes an offer of the codecs in `codecs`, the preferred one first, with telephone events.
+/// Answers an offer: the first audio m-line with a common codec, and keys where it is encrypted, is taken; all others are
+/// refused with port 0 (RFC 3264 §6).
+///
+/// `prefer` lists what this side speaks, the codec it likes best first; the answer names that one alone. Opus is taken
+/// only from an offer that likes it better than what else is spoken, and only with telephone events of its clock, unless
+/// there are none at all: keys must go through. `numbers` are session id and version.
+pub fn answer_by(
+    offer: &SessionDescription,
+    local: SocketAddr,
+    numbers: (u64, u64),
+    prefer: &[AudioCodec],
+    mut secrecy: Secrecy<'_>,
+) -> Result<(SessionDescription, NegotiatedAudio), SdpError> {
+    let mut chosen: Option<(usize, NegotiatedAudio, Option<String>)> = None;
+    let mut problem = SdpError::NoAudio;
+    for (index, media) in offer.media.iter().enumerate().filter(|(_, media)| media.is_telephone_audio()) {
+        if !secrecy.takes(media) {
+            if !media.is_secure() {
+                problem = SdpError::NotEncrypted;
+            }
+            continue;
+        }
+        let audio = match agree(offer, media, preferred(media, prefer)) {
+            Ok(audio) => audio,
+            Err(error) => {
+                problem = error;
+                continue;
+            }
+        };
+        let keys = if audio.secure { secrecy.keys(media) } else { None };
+        if audio.secure == keys.is_some() {
+            chosen = Some((index, audio, keys));
+            break;
+        }
+        problem = SdpError::NotEncrypted;
+    }
+    let (chosen, audio, keys) = chosen.ok_or(problem)?;
+    let media = offer.media.iter().enumerate();
+    let media = media.map(|(index, media)| {
+        if index == chosen { accepted(local, &audio, &media.protocol, keys.as_deref()) } else { refused(media) }
+    });
+    Ok((describe(local, numbers.0, numbers.1, media.collect()), audio))
+}
+
+/// Makes an offer in the clear of the codecs in `codecs`, the preferred one first, with telephone events.
 pub fn offer(
     local: SocketAddr,
     session_id: u64,
@@ -88,26 +186,33 @@ pub fn offer(
     codecs: &[AudioCodec],
     direction: Direction,
 ) -> SessionDescription {
-    let codecs = codecs.iter().map(|&codec| (codec, codec.payload_type())).collect::<Vec<_>>();
-    describe(local, session_id, version, vec![audio_line(local, &codecs, Some(OFFERED_DTMF), direction)])
+    offer_by(local, (session_id, version), &OfferTerms { direction, ..OfferTerms::new(codecs) })
 }
 
-/// Reads the answer to an offer of ours.
+/// Makes an offer with telephone events; `numbers` are session id and version.
+pub fn offer_by(local: SocketAddr, numbers: (u64, u64), terms: &OfferTerms) -> SessionDescription {
+    let protocol = if terms.crypto.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
+    let crypto = terms.crypto.iter().map(String::as_str);
+    let media = audio_line(local, protocol, &terms.codecs, &terms.events(), terms.direction, crypto);
+    describe(local, numbers.0, numbers.1, vec![media])
+}
+
+/// Reads the answer to an offer of ours. What was offered encrypted is taken encrypted alone, and what was not, not.
 pub fn accept_answer(offer: &SessionDescription, answer: &SessionDescription) -> Result<NegotiatedAudio, SdpError> {
-    let ours = offer.media.iter().position(is_telephone_audio).ok_or(SdpError::NoAudio)?;
+    let ours = offer.media.iter().position(Media::is_telephone_audio).ok_or(SdpError::NoAudio)?;
     let offered = &offer.media[ours];
     // RFC 3264 §6: "For each "m=" line in the offer, there MUST be a corresponding "m=" line in the answer."
-    let media = answer.media.get(ours).filter(|media| is_telephone_audio(media)).ok_or(SdpError::NoAudio)?;
-    let spoken: Vec<AudioCodec> = [AudioCodec::Pcmu, AudioCodec::Pcma]
+    let media = answer.media.get(ours).filter(|media| media.is_telephone_audio()).ok_or(SdpError::NoAudio)?;
+    match (offered.is_secure(), media.is_secure()) {
+        (true, true) | (false, false) => {}
+        (true, false) => return Err(SdpError::NotEncrypted),
+        (false, true) => return Err(SdpError::NoAudio),
+    }
+    let spoken: Vec<AudioCodec> = AudioCodec::ALL
         .into_iter()
         .filter(|codec| offered.formats.iter().any(|format| codec_of(offered, format) == Some(*codec)))
         .collect();
     agree(answer, media, listed(media, &spoken))
-}
-
-/// RFC 3264 §5.1: an m-line with port 0 is not offered at all; only plain RTP is spoken on telephone legs.
-fn is_telephone_audio(media: &Media) -> bool {
-    media.kind == "audio" && media.port != 0 && matches!(media.protocol.as_str(), "RTP/AVP" | "RTP/AVPF")
 }
 
 fn agree(
@@ -116,21 +221,44 @@ fn agree(
     common: Option<(AudioCodec, u8)>,
 ) -> Result<NegotiatedAudio, SdpError> {
     let (codec, payload_type) = common.ok_or(SdpError::NoCommonCodec)?;
-    let dtmf = media.formats.iter().filter_map(|format| format.parse::<u8>().ok()).find(|&payload_type| {
-        media.rtpmap(payload_type).is_some_and(|encoding| encoding.eq_ignore_ascii_case("telephone-event/8000"))
-    });
+    let dtmf = events_of(media).find(|(_, encoding)| encoding.eq_ignore_ascii_case(codec.events()));
     let ip = description.connection_of(media).and_then(Connection::ip).ok_or(SdpError::NoAddress)?;
     let stated = description.direction_of(media);
     let remote_direction = if ip.is_unspecified() { without_receiving(stated) } else { stated };
-    Ok(NegotiatedAudio { codec, payload_type, dtmf, remote: SocketAddr::new(ip, media.port), remote_direction })
+    Ok(NegotiatedAudio {
+        codec,
+        payload_type,
+        dtmf: dtmf.map(|(number, _)| number),
+        remote: SocketAddr::new(ip, media.port),
+        remote_direction,
+        secure: media.is_secure(),
+    })
+}
+
+/// The telephone events of an m-line, of any clock.
+fn events_of(media: &Media) -> impl Iterator<Item = (u8, &str)> {
+    media.formats.iter().filter_map(|format| {
+        let number = format.parse::<u8>().ok()?;
+        let encoding = media.rtpmap(number)?;
+        let is_events = encoding.get(..16).is_some_and(|start| start.eq_ignore_ascii_case("telephone-event/"));
+        is_events.then_some((number, encoding))
+    })
 }
 
 /// The codec this side likes best among those of an m-line, with its payload type there.
 fn preferred(media: &Media, spoken: &[AudioCodec]) -> Option<(AudioCodec, u8)> {
-    spoken.iter().find_map(|&codec| {
+    let keys_go_through = {
+        let mut events = events_of(media).peekable();
+        events.peek().is_none() || events.any(|(_, encoding)| encoding.eq_ignore_ascii_case(AudioCodec::Opus.events()))
+    };
+    if keys_go_through && let Some(opus @ (AudioCodec::Opus, _)) = listed(media, spoken) {
+        return Some(opus);
+    }
+    let first = |codec| {
         let format = media.formats.iter().find(|format| codec_of(media, format) == Some(codec))?;
         Some((codec, format.parse().ok()?))
-    })
+    };
+    spoken.iter().copied().filter(|codec| *codec != AudioCodec::Opus).find_map(first)
 }
 
 /// The first codec of an m-line that this side speaks: the far side lists what it likes best first (RFC 3264 §6.1).
@@ -152,21 +280,21 @@ fn without_receiving(direction: Direction) -> Direction {
 /// The codec of a format: by its rtpmap, or by its static number without one.
 fn codec_of(media: &Media, format: &str) -> Option<AudioCodec> {
     let payload_type: u8 = format.parse().ok().filter(|&number| number < 128)?;
-    match media.rtpmap(payload_type) {
-        Some(encoding) => {
-            let mut parts = encoding.split('/');
-            let (name, rate) = (parts.next()?, parts.next()?);
-            let mono = parts.next().is_none_or(|channels| channels == "1");
-            [AudioCodec::Pcmu, AudioCodec::Pcma]
-                .into_iter()
-                .find(|codec| mono && rate == "8000" && name.eq_ignore_ascii_case(codec.name()))
-        }
-        None => [AudioCodec::Pcmu, AudioCodec::Pcma].into_iter().find(|codec| codec.payload_type() == payload_type),
-    }
+    let Some(encoding) = media.rtpmap(payload_type) else {
+        return [AudioCodec::Pcmu, AudioCodec::Pcma].into_iter().find(|codec| codec.payload_type() == payload_type);
+    };
+    AudioCodec::ALL.into_iter().find(|codec| {
+        let wanted = codec.encoding();
+        let mono = encoding.strip_suffix("/1").filter(|_| *codec != AudioCodec::Opus);
+        encoding.eq_ignore_ascii_case(wanted) || mono.is_some_and(|encoding| encoding.eq_ignore_ascii_case(wanted))
+    })
 }
 
-fn accepted(local: SocketAddr, audio: &NegotiatedAudio) -> Media {
-    audio_line(local, &[(audio.codec, audio.payload_type)], audio.dtmf, audio.remote_direction.reversed())
+fn accepted(local: SocketAddr, audio: &NegotiatedAudio, protocol: &str, crypto: Option<&str>) -> Media {
+    let codecs = [(audio.codec, audio.payload_type)];
+    let events = audio.dtmf.map(|number| (audio.codec.events(), number));
+    let direction = audio.remote_direction.reversed();
+    audio_line(local, protocol, &codecs, events.as_slice(), direction, crypto.into_iter())
 }
 
 /// RFC 3264 §6: "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to
@@ -183,20 +311,33 @@ fn refused(media: &Media) -> Media {
     }
 }
 
-fn audio_line(local: SocketAddr, codecs: &[(AudioCodec, u8)], dtmf: Option<u8>, direction: Direction) -> Media {
+fn audio_line<'a>(
+    local: SocketAddr,
+    protocol: &str,
+    codecs: &[(AudioCodec, u8)],
+    events: &[(&str, u8)],
+    direction: Direction,
+    crypto: impl Iterator<Item = &'a str>,
+) -> Media {
     let mut formats: Vec<String> = codecs.iter().map(|(_, number)| number.to_string()).collect();
-    let mut attributes: Vec<String> =
-        codecs.iter().map(|(codec, number)| format!("rtpmap:{number} {}/8000", codec.name())).collect();
-    if let Some(number) = dtmf {
+    let mut attributes: Vec<String> = crypto.map(|value| format!("crypto:{value}")).collect();
+    for (codec, number) in codecs {
+        attributes.push(format!("rtpmap:{number} {}", codec.encoding()));
+        if *codec == AudioCodec::Opus {
+            // RFC 7587 §7.1: lost frames are made up for from the correction in the next one.
+            attributes.push(format!("fmtp:{number} useinbandfec=1"));
+        }
+    }
+    for (encoding, number) in events {
         formats.push(number.to_string());
-        attributes.push(format!("rtpmap:{number} telephone-event/8000"));
+        attributes.push(format!("rtpmap:{number} {encoding}"));
         attributes.push(format!("fmtp:{number} 0-15"));
     }
     attributes.push("ptime:20".to_owned());
     Media {
         kind: "audio".to_owned(),
         port: local.port(),
-        protocol: "RTP/AVP".to_owned(),
+        protocol: protocol.to_owned(),
         formats,
         connection: None,
         attributes,

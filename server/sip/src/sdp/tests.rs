@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::{AudioCodec, Direction, MAX_MEDIA, SdpError, SessionDescription, accept_answer, answer, offer};
+use super::{
+    AudioCodec, Direction, MAX_MEDIA, OfferTerms, SdpError, Secrecy, SessionDescription, accept_answer, accepted_keys,
+    answer, answer_by, offer, offer_by,
+};
 
 const BOTH: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
 
@@ -175,4 +178,78 @@ fn mutated_descriptions_never_panic_and_answers_can_be_read() {
         }
     }
     assert!(answered > 10_000, "{answered}");
+}
+
+const THEIR_KEY: &str = "1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR";
+
+#[test]
+fn encrypted_audio_is_answered_by_its_profile_with_a_key_of_ours() {
+    let both =
+        format!("m=audio 4000 RTP/SAVP 0\na=crypto:{THEIR_KEY}\na=crypto:2 F8 inline:x\nm=audio 4002 RTP/AVP 0\n");
+    let mut seen = Vec::new();
+    let mut keys = |theirs: &[&str]| {
+        seen.extend(theirs.iter().map(|it| (*it).to_owned()));
+        Some("1 OURS".to_owned())
+    };
+    let (ours, audio) = answer_by(&with_media(&both), local(), (1, 1), &BOTH, Secrecy::Either(&mut keys)).unwrap();
+    assert!(audio.secure);
+    assert_eq!(seen, [THEIR_KEY, "2 F8 inline:x"]);
+    let text = ours.to_string();
+    assert!(text.contains("m=audio 20000 RTP/SAVP 0\r\na=crypto:1 OURS\r\n"), "{text}");
+    assert!(text.contains("m=audio 0 RTP/AVP 0\r\n"), "{text}");
+    assert_eq!(accepted_keys(&parse(&text)), ["1 OURS"]);
+
+    // Keys that nobody can use: the second line is taken, if it may be.
+    let mut none = |_: &[&str]| None;
+    let (_, audio) = answer_by(&with_media(&both), local(), (1, 1), &BOTH, Secrecy::Either(&mut none)).unwrap();
+    assert!(!audio.secure && audio.remote.port() == 4002);
+    let refused = answer_by(&with_media(&both), local(), (1, 1), &BOTH, Secrecy::Required(&mut none));
+    assert_eq!(refused.unwrap_err(), SdpError::NotEncrypted);
+    let plain = with_media("m=audio 4000 RTP/AVP 0\n");
+    let refused = answer_by(&plain, local(), (1, 1), &BOTH, Secrecy::Required(&mut |_| Some("x".to_owned())));
+    assert_eq!(refused.unwrap_err(), SdpError::NotEncrypted);
+}
+
+#[test]
+fn what_is_offered_encrypted_is_not_taken_in_the_clear() {
+    let terms = OfferTerms { crypto: vec![THEIR_KEY.to_owned()], ..OfferTerms::new(&BOTH) };
+    let ours = offer_by(local(), (1, 1), &terms);
+    assert!(ours.to_string().contains(&format!("m=audio 20000 RTP/SAVP 0 8 101\r\na=crypto:{THEIR_KEY}\r\n")));
+    let of = |media: &str| accept_answer(&ours, &with_media(media));
+    assert!(of("m=audio 4000 RTP/SAVP 0\na=crypto:1 X\n").unwrap().secure);
+    assert_eq!(of("m=audio 4000 RTP/AVP 0\n"), Err(SdpError::NotEncrypted));
+    let plain = offer(local(), 1, 1, &BOTH, Direction::SendRecv);
+    assert_eq!(accept_answer(&plain, &with_media("m=audio 4000 RTP/SAVP 0\n")), Err(SdpError::NoAudio));
+}
+
+#[test]
+fn opus_is_taken_where_it_is_liked_best_and_keys_go_with_it() {
+    let all = [AudioCodec::Pcmu, AudioCodec::Pcma, AudioCodec::Opus];
+    let taken = |media: &str| {
+        let (ours, audio) = answer(&with_media(media), local(), 1, 1, &all).unwrap();
+        (audio.codec, audio.payload_type, audio.dtmf, ours.media[0].attributes.join("|"))
+    };
+    let opus = "a=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\n";
+    let with_events = format!("m=audio 4000 RTP/AVP 96 0 101 97\n{opus}a=rtpmap:97 telephone-event/48000\n");
+    let (codec, number, dtmf, said) = taken(&with_events);
+    assert_eq!((codec, number, dtmf), (AudioCodec::Opus, 96, Some(97)));
+    assert!(
+        said.starts_with("rtpmap:96 opus/48000/2|fmtp:96 useinbandfec=1|rtpmap:97 telephone-event/48000"),
+        "{said}"
+    );
+    assert_eq!(taken(&with_events.replace("96 0 101", "0 96 101")).0, AudioCodec::Pcmu, "it is liked less");
+    assert_eq!(taken(&format!("m=audio 4000 RTP/AVP 96 0 101\n{opus}")).0, AudioCodec::Pcmu, "keys of another clock");
+    assert_eq!(taken("m=audio 4000 RTP/AVP 96\na=rtpmap:96 opus/48000/2\n").0, AudioCodec::Opus, "no keys at all");
+    assert_eq!(answer(&with_media(&with_events), local(), 1, 1, &BOTH).unwrap().1.codec, AudioCodec::Pcmu);
+
+    let ours = offer(local(), 1, 1, &all, Direction::SendRecv);
+    assert!(ours.to_string().contains("m=audio 20000 RTP/AVP 0 8 111 101 110\r\n"), "{ours}");
+    let theirs =
+        with_media("m=audio 4000 RTP/AVP 111 110\na=rtpmap:111 opus/48000/2\na=rtpmap:110 telephone-event/48000\n");
+    let audio = accept_answer(&ours, &theirs).unwrap();
+    assert_eq!((audio.codec, audio.dtmf), (AudioCodec::Opus, Some(110)));
+    // RFC 3264 §8.3.2: "the mapping from a particular dynamic payload type number to a particular codec within that
+    // media stream MUST NOT change for the duration of a session".
+    let again = offer_by(local(), (1, 2), &OfferTerms::again(&super::NegotiatedAudio { payload_type: 110, ..audio }));
+    assert!(again.to_string().contains("RTP/AVP 110 111\r\na=rtpmap:110 opus/48000/2\r\n"), "{again}");
 }

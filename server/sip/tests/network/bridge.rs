@@ -125,7 +125,7 @@ impl Bridge {
             let to = format!("sip:callee@{}", self.b).parse().unwrap();
             let from = NameAddr::parse("<sip:relay@192.0.2.1>").unwrap();
             let mut invitation = Invitation::new(out, to, from, self.b, call.sdp.unwrap_or_else(|| OFFER.into()));
-            invitation.headers = relayable(&call.headers);
+            invitation.headers = relayable(&call.headers, &[], call.privacy);
             return self.stage.command(invitation.into());
         }
         let Some((command, over)) = self.answer_to(event) else { return };
