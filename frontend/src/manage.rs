@@ -55,6 +55,7 @@ mod reachability;
 mod replay;
 mod routing;
 mod settings;
+mod sound;
 mod team;
 mod telephony;
 mod what_if;

@@ -13,7 +13,7 @@ mod seen;
 mod simulate;
 mod start;
 
-pub use company::{ChangedBy, REALM, flow_findings, preview, sip_user, without_secrets};
+pub use company::{ChangedBy, REALM, flow_findings, preview, sip_user, telephony_warnings, without_secrets};
 pub use handle::{AppHandle, Attached, Counts, DialWish, FactWrite, LiveEvent, PolicyEdit, PresenceEvent, SocketId};
 pub use log::read_event;
 pub use people::PersonEdit;

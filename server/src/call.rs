@@ -34,11 +34,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cordboard_media::PlayId;
+use cordboard_media::{BrowserCodecs, Command as Media, PlayId};
 use cordboard_routing::{Engine, Event, Input as Routing, Output};
 use cordboard_shared::call::EndedBy;
 use cordboard_shared::event::ServerMessage;
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId, OfferId, RecordingId};
+use cordboard_shared::telephony::SoundCodec;
 use cordboard_shared::{FeedPosition, Millis};
 use cordboard_sip::DialogId;
 use rand::rngs::StdRng;
@@ -102,6 +103,10 @@ pub struct CallCenter {
     /// The instant of the input in hand.
     now: Millis,
     random: StdRng,
+    /// What keys are made of: nothing else is drawn from it.
+    secrets: StdRng,
+    /// What the audio core answers browsers with.
+    browser_codec: SoundCodec,
     draining: bool,
     /// The next input breaks.
     #[cfg(test)]
@@ -142,9 +147,10 @@ impl CallCenter {
         sip: SocketAddr,
         engine: Engine,
         now: Millis,
-        seed: u64,
+        seed: [u8; 32],
     ) -> Self {
-        let random = StdRng::seed_from_u64(seed);
+        let mut random = StdRng::from_seed(seed);
+        let secrets = StdRng::from_seed(random.random());
         let mut center = Self {
             directory,
             sounds,
@@ -173,12 +179,15 @@ impl CallCenter {
             next_dialog: 0,
             now,
             random,
+            secrets,
+            browser_codec: SoundCodec::default(),
             draining: false,
             #[cfg(test)]
             breaks: false,
             totals: Totals::default(),
             effects: VecDeque::new(),
         };
+        center.tell_codec();
         center.all_queues_changed();
         center.carry_on(now);
         center.devices_changed(now);
@@ -194,6 +203,7 @@ impl CallCenter {
             Input::Obey { event, at } => self.obey(now, event, at),
             Input::Directory(directory) => {
                 self.directory = directory;
+                self.tell_codec();
                 self.all_queues_changed();
                 self.devices_changed(now);
             }
@@ -219,6 +229,17 @@ impl CallCenter {
         }
         self.tell_queues(now);
         self.tell_floor(now);
+    }
+
+    /// Tells the audio core what browsers are answered with, when that has changed.
+    fn tell_codec(&mut self) {
+        let wanted = self.directory.telephony.browser_codec;
+        if std::mem::replace(&mut self.browser_codec, wanted) != wanted {
+            self.media(Media::SetBrowserCodecs(match wanted {
+                SoundCodec::G711 => BrowserCodecs::G711,
+                SoundCodec::Opus => BrowserCodecs::Opus,
+            }));
+        }
     }
 
     /// What is on disk holds; a new policy is shown to those who may see it.

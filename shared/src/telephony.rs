@@ -15,6 +15,9 @@ pub struct Telephony {
     /// Trunks calls go out by, in the order they are tried.
     #[serde(default)]
     pub outbound: Vec<OutboundTrunk>,
+    /// What is asked of trunks that calls come by; those not named have the defaults.
+    #[serde(default)]
+    pub inbound: Vec<InboundTrunk>,
     /// Desk phones that may register.
     #[serde(default)]
     pub phones: Vec<Phone>,
@@ -41,6 +44,16 @@ pub struct Telephony {
     /// HTTP; none at first: a webhook is asked over HTTPS, at a public address.
     #[serde(default)]
     pub webhook_networks: Vec<String>,
+    /// What browsers speak.
+    #[serde(default)]
+    pub browser_codec: SoundCodec,
+    /// What trunks and desk phones may speak: with Opus it is taken from those who like it best, and offered after G.711.
+    #[serde(default)]
+    pub phone_codec: SoundCodec,
+    /// Further header fields of an INVITE that go from one leg of a call to the other, such as `X-Customer-Id`: names that
+    /// begin with `X-`, at most 16.
+    #[serde(default)]
+    pub relay_headers: Vec<String>,
 }
 
 impl Default for Telephony {
@@ -48,6 +61,7 @@ impl Default for Telephony {
         Self {
             version: 1,
             outbound: Vec::new(),
+            inbound: Vec::new(),
             phones: Vec::new(),
             mobiles: Vec::new(),
             guard: Guard::default(),
@@ -56,12 +70,50 @@ impl Default for Telephony {
             recording_announcement: None,
             silence_seconds: silence_seconds(),
             webhook_networks: Vec::new(),
+            browser_codec: SoundCodec::G711,
+            phone_codec: SoundCodec::G711,
+            relay_headers: Vec::new(),
         }
     }
 }
 
 fn silence_seconds() -> u32 {
     30
+}
+
+/// A codec of browsers, trunks and phones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoundCodec {
+    /// G.711, the telephone network's: passes through unchanged.
+    #[default]
+    G711,
+    /// Opus (RFC 6716): bears bad networks, and is transcoded where the other side has G.711.
+    Opus,
+}
+
+/// Whether the sound of a trunk's or phone's calls is encrypted (SRTP with keys in SDP, RFC 4568).
+///
+/// Encrypted sound that the far side offers is taken in either case. The keys stand in SIP: whoever can read that can
+/// listen, so it is worth something over TLS alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encryption {
+    /// What we offer is in the clear (`RTP/AVP`).
+    #[default]
+    Off,
+    /// What we offer is encrypted alone (`RTP/SAVP`), and an offer in the clear is refused with 488.
+    Required,
+}
+
+/// What is asked of a trunk that calls come by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboundTrunk {
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// Whether its calls must be encrypted.
+    #[serde(default)]
+    pub encryption: Encryption,
 }
 
 /// A way out of the account.
@@ -80,6 +132,9 @@ pub struct OutboundTrunk {
     /// How often OPTIONS asks whether the far side is there, in seconds (10 to 600); 0 never.
     #[serde(default = "options_seconds")]
     pub options_seconds: u32,
+    /// Whether calls by it are encrypted.
+    #[serde(default)]
+    pub encryption: Encryption,
 }
 
 fn options_seconds() -> u32 {
@@ -106,6 +161,9 @@ pub struct Phone {
     /// Whether calls ring it.
     #[serde(default = "yes")]
     pub rings: bool,
+    /// Whether its calls are encrypted, both ways.
+    #[serde(default)]
+    pub encryption: Encryption,
 }
 
 /// A mobile calls are forwarded to: they ring it as a device of the person, under the rules of the path they came by.
@@ -144,6 +202,18 @@ pub struct Guard {
 impl Default for Guard {
     fn default() -> Self {
         Self { prefixes: Vec::new(), closed: Vec::new(), calls: 10, per_minute: 30, minutes: 120 }
+    }
+}
+
+impl Telephony {
+    /// Whether calls that come by this trunk must be encrypted.
+    pub fn inbound_encryption(&self, trunk: TrunkId) -> Encryption {
+        self.inbound.iter().find(|it| it.trunk == trunk).map(|it| it.encryption).unwrap_or_default()
+    }
+
+    /// Whether calls of the phone with this user name must be encrypted.
+    pub fn phone_encryption(&self, username: &str) -> Encryption {
+        self.phones.iter().find(|it| it.username == username).map(|it| it.encryption).unwrap_or_default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use cordboard_shared::api::telephony::{PhonePassword, PhoneStatus};
 use cordboard_shared::id::AgentId;
-use cordboard_shared::telephony::{Mobile, Phone};
+use cordboard_shared::telephony::{Encryption, Mobile, Phone};
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
@@ -42,7 +42,12 @@ pub(crate) fn Phones(status: Status) -> impl IntoView {
         settings.edit(|all| {
             let number =
                 (1_001..=9_999).find(|number| !all.phones.iter().any(|one| one.username == number.to_string()));
-            all.phones.push(Phone { username: number.unwrap_or(1_001).to_string(), agent, rings: true });
+            all.phones.push(Phone {
+                username: number.unwrap_or(1_001).to_string(),
+                agent,
+                rings: true,
+                encryption: Encryption::Off,
+            });
         });
     };
     view! {
@@ -173,6 +178,12 @@ fn PhoneRow(index: usize, status: Status, made: RwSignal<Option<PhonePassword>>,
                     label="Calls ring it"
                     value=Signal::derive(move || phone.with(|phone| phone.as_ref().is_some_and(|phone| phone.rings)))
                     set=move |on: bool| change(&|phone| phone.rings = on)
+                />
+                <CheckField
+                    label="Its calls are encrypted"
+                    value=Signal::derive(move || phone.with(|phone| phone.as_ref().is_some_and(|phone| phone.encryption == Encryption::Required)))
+                    set=move |on: bool| change(&|phone| phone.encryption = if on { Encryption::Required } else { Encryption::Off })
+                    hint=Signal::stored("The phone must be set to SRTP, and should register over TLS: the keys stand in SIP.".to_owned())
                 />
                 <Show
                     when=move || asking.get()

@@ -2,7 +2,7 @@
 
 use cordboard_shared::api::telephony::TelephonyStatus;
 use cordboard_shared::id::TrunkId;
-use cordboard_shared::telephony::{OutboundTrunk, Telephony, TrunkCredentials};
+use cordboard_shared::telephony::{Encryption, OutboundTrunk, Telephony, TrunkCredentials};
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -12,6 +12,7 @@ use super::document::{Settings, SettingsBar};
 use super::form::{CheckField, Findings, Found, NumberField, SelectField, TextField};
 use super::guard::GuardFields;
 use super::phones::{Mobiles, Phones};
+use super::sound::SoundFields;
 use crate::api;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page_title::PageTitle;
@@ -61,6 +62,7 @@ pub(crate) fn TelephonyPage() -> impl IntoView {
             "mobiles" => view! { <Mobiles/> }.into_any(),
             "guard" => view! { <GuardFields/> }.into_any(),
             "calls" => view! { <CallFields/> }.into_any(),
+            "sound" => view! { <SoundFields status=status/> }.into_any(),
             _ => view! { <Trunks status=status/> }.into_any(),
         }
     };
@@ -84,6 +86,7 @@ pub(crate) fn TelephonyPage() -> impl IntoView {
             {tab("mobiles", "Mobiles")}
             {tab("guard", "What may go out")}
             {tab("calls", "During calls")}
+            {tab("sound", "Sound")}
         </div>
         {body}
         <p class="muted">{changed}</p>
@@ -108,7 +111,7 @@ fn field<T: Default + PartialEq + Send + Sync + 'static>(
 }
 
 /// A trunk's name: as the server says it, or by the numbers that come by it.
-fn name(panel: Panel, status: Status, trunk: TrunkId) -> String {
+pub(super) fn name(panel: Panel, status: Status, trunk: TrunkId) -> String {
     let known = status.with(|status| match status {
         Some(Ok(status)) => status.trunks.iter().find(|one| one.trunk == trunk).map(|one| one.name.clone()),
         Some(Err(_)) | None => None,
@@ -172,6 +175,7 @@ fn Trunks(status: Status) -> impl IntoView {
                 credentials: None,
                 registrar: None,
                 options_seconds: 30,
+                encryption: Encryption::Off,
             });
         });
     };
@@ -274,6 +278,18 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
             "It is never shown again."
         }
     };
+    // Of the settings in force, not of the draft.
+    let warning = move || {
+        let place = format!("/outbound/{index}/encryption");
+        status.with(|status| match status {
+            Some(Ok(status)) => status
+                .findings
+                .iter()
+                .find(|finding| finding.pointer == place)
+                .map(|finding| view! { <p class="tone-warn" role="status">{finding.text.clone()}</p> }),
+            Some(Err(_)) | None => None,
+        })
+    };
     let hint_id = super::form::id();
     let described = hint_id.clone();
     view! {
@@ -333,6 +349,13 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
                         at=at("options_seconds")
                     />
                 </div>
+                <CheckField
+                    label="Calls by it are encrypted"
+                    value=field(settings, index, |one| one.encryption == Encryption::Required)
+                    set=move |on: bool| change(settings, index, |one| one.encryption = if on { Encryption::Required } else { Encryption::Off })
+                    hint=Signal::stored("The far side must take RTP/SAVP. The keys stand in SIP, so use ;transport=tls with it.".to_owned())
+                />
+                {warning}
             </div>
         </li>
     }
@@ -381,7 +404,7 @@ fn Target(index: usize, place: usize) -> impl IntoView {
 }
 
 /// Words of a list in one field.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 

@@ -193,6 +193,10 @@ pub fn differences(before: &Telephony, after: &Telephony) -> Vec<String> {
         ("Dispositions changed", before.dispositions != after.dispositions),
         ("Announcement of recordings changed", before.recording_announcement != after.recording_announcement),
         ("Networks of webhooks changed", before.webhook_networks != after.webhook_networks),
+        ("Codec of browsers changed", before.browser_codec != after.browser_codec),
+        ("Codecs of trunks and phones changed", before.phone_codec != after.phone_codec),
+        ("Encryption of calls in changed", before.inbound != after.inbound),
+        ("Header fields that go with a call changed", before.relay_headers != after.relay_headers),
     ] {
         if changed {
             found.push(name.to_owned());

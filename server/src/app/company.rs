@@ -25,7 +25,7 @@ use crate::directory::Directory;
 use crate::store::{DraftRow, FlowVersionRow, SettingChange, SipUser, StoreError};
 
 pub use flow::{findings as flow_findings, preview};
-pub use telephony::{sip_user, without_secrets};
+pub use telephony::{sip_user, warnings as telephony_warnings, without_secrets};
 
 /// Digest realm of desk phones.
 pub const REALM: &str = "cordboard";

@@ -93,7 +93,7 @@ fn detail(news: TrunkNews) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use cordboard_shared::telephony::Telephony;
+    use cordboard_shared::telephony::{Encryption, Telephony};
 
     use super::*;
 
@@ -101,8 +101,14 @@ mod tests {
     fn the_last_news_of_each_are_shown() {
         let mut directory = crate::demo::directory();
         let trunk = directory.trunks[0].id;
-        let outbound =
-            OutboundTrunk { trunk, targets: Vec::new(), credentials: None, registrar: None, options_seconds: 30 };
+        let outbound = OutboundTrunk {
+            trunk,
+            targets: Vec::new(),
+            credentials: None,
+            registrar: None,
+            options_seconds: 30,
+            encryption: Encryption::Off,
+        };
         let telephony = Telephony { outbound: vec![outbound], ..Telephony::clone(&directory.telephony) };
         directory.telephony = std::sync::Arc::new(telephony);
         let mut seen = Seen::default();

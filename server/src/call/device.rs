@@ -7,6 +7,7 @@ use cordboard_shared::call::{EndedBy, StepKind};
 use cordboard_shared::event::{DeviceView, DeviceViewKind, ServerMessage};
 use cordboard_shared::id::{AgentId, CallId, LegId, OfferId};
 use cordboard_shared::phone::E164;
+use cordboard_shared::telephony::Encryption;
 use cordboard_sip::endpoint::Destination;
 use cordboard_sip::message::{NameAddr, SipUri};
 use cordboard_sip::sdp::Direction;
@@ -207,7 +208,12 @@ impl CallCenter {
         self.next_dialog += 1;
         let dialog = DialogId::outgoing(self.next_dialog);
         let leg = LegId::new(now, self.random_bytes());
-        let sip = Some(SipLeg::outgoing(dialog, leg));
+        let encryption = match self.device_name(device).strip_prefix("phone:") {
+            Some(username) => self.directory.telephony.phone_encryption(username),
+            // That of the trunk it goes out by is known when it does.
+            None => Encryption::Off,
+        };
+        let sip = Some(SipLeg::outgoing(dialog, leg, self.leg_terms(encryption)));
         let desk = DeskLeg { leg, up: false, agent, reply: None, sip, number, asked_until: None };
         self.calls.get_mut(&id)?.desks.insert(device, desk);
         self.legs.insert(leg, Owner::Desk(id, device));
@@ -253,7 +259,9 @@ impl CallCenter {
         let Some(sdp) = sip.make_offer(Direction::SendRecv) else { return };
         let dialog = sip.dialog;
         let to = SipUri::new(Some(&username), here);
-        self.sip(Invitation::new(dialog, to, from, Destination::User(username), sdp).into());
+        let mut invitation = Invitation::new(dialog, to, from, Destination::User(username), sdp);
+        invitation.headers = self.carried_to(owner);
+        self.sip(invitation.into());
     }
 
     fn offer_to(&self, id: CallId, agent: AgentId) -> Option<OfferId> {

@@ -5,6 +5,7 @@ use cordboard_routing::{Input as Routing, Row, Target};
 use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, Direction, EndedBy, Party};
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId};
 use cordboard_shared::phone::{E164, Extension};
+use cordboard_shared::telephony::Encryption;
 use cordboard_shared::{Millis, Problem, ProblemCode};
 use cordboard_sip::endpoint::{Destination, FailureCause};
 use cordboard_sip::message::{NameAddr, SipUri};
@@ -151,8 +152,13 @@ impl CallCenter {
         let mut wish = wish;
         let dialed = wish.dialed.take();
         let from_phone = dialed.is_some();
+        let own_terms = match self.device_name(wish.device).strip_prefix("phone:") {
+            Some(username) if !goes_out => self.directory.telephony.phone_encryption(username),
+            Some(_) | None => Encryption::Off,
+        };
+        let own_terms = self.leg_terms(own_terms);
         let caller = if goes_out {
-            CallerLeg { leg, sip: Some(SipLeg::outgoing(dialog, leg)), person: None }
+            CallerLeg { leg, sip: Some(SipLeg::outgoing(dialog, leg, own_terms)), person: None }
         } else {
             let person = Own {
                 agent,
@@ -163,7 +169,7 @@ impl CallCenter {
                 holds: false,
                 busy: (!consults).then_some(busy),
             };
-            let sip = dialed.or_else(|| own_phone.then(|| SipLeg::outgoing(dialog, leg)));
+            let sip = dialed.or_else(|| own_phone.then(|| SipLeg::outgoing(dialog, leg, own_terms)));
             self.place_own(id, agent, wish, view, CallerLeg { leg, sip, person: Some(person) }, row, None);
             return self.begin_own(now, id, agent, (busy, consults, goes_out, own_phone, from_phone));
         };
@@ -505,8 +511,9 @@ impl CallCenter {
     fn call_again(&mut self, now: Millis, id: CallId, leg: LegId) {
         self.next_dialog += 1;
         let dialog = DialogId::outgoing(self.next_dialog);
+        let terms = self.leg_terms(Encryption::Off);
         let Some(sip) = self.calls.get_mut(&id).and_then(|call| call.caller.sip.as_mut()) else { return };
-        let mut next = SipLeg::outgoing(dialog, leg);
+        let mut next = SipLeg::outgoing(dialog, leg, terms);
         next.local = sip.local;
         let old = std::mem::replace(sip, next);
         self.dialogs.remove(&old.dialog);
@@ -563,9 +570,7 @@ impl CallCenter {
     /// The media leg of a phone that has sent the INVITE.
     pub(super) fn phone_opened(&mut self, owner: Owner, local: std::net::SocketAddr) {
         let Some((sip, leg)) = self.sip_leg(owner) else { return };
-        sip.local = Some(local);
-        sip.audio = sip.offer.as_ref().and_then(|offer| super::leg::negotiate(offer, local));
-        let params = sip.audio.as_ref().map(super::leg::rtp_params);
+        let params = sip.open(local);
         self.media(Media::AddRtp { leg, params });
     }
 }

@@ -7,7 +7,6 @@ use cordboard_shared::decision::Reason;
 use cordboard_shared::id::CallId;
 use cordboard_shared::phone::E164;
 
-use super::leg::negotiate;
 use super::{CallCenter, Effect};
 
 impl CallCenter {
@@ -24,16 +23,11 @@ impl CallCenter {
     }
 
     pub(super) fn admitted(&mut self, now: Millis, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
         let known = self.destination_of(id).is_some();
-        let no_codec = call
-            .caller
-            .sip
-            .as_ref()
-            .and_then(|sip| sip.offer.as_ref())
-            .is_some_and(|it| negotiate(it, self.sip).is_none());
-        let full = self.active_calls() > call.most_calls;
-        let leg = call.caller.leg;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let no_codec = call.caller.sip.as_mut().is_some_and(|sip| !sip.can_answer());
+        let (leg, most_calls) = (call.caller.leg, call.most_calls);
+        let full = self.active_calls() > most_calls;
         if !known {
             self.refuse_number(now, id);
         } else if no_codec {

@@ -74,11 +74,15 @@ impl CallCenter {
         shown: Option<&E164>,
     ) -> Result<(), Problem> {
         self.may_go_out(now, number)?;
-        let trunk = self.directory.telephony.outbound.get(trunk).map(|it| TrunkId(it.trunk.to_string()));
+        let out = self.directory.telephony.outbound.get(trunk);
+        let encryption = out.map(|it| it.encryption).unwrap_or_default();
+        let trunk = out.map(|it| TrunkId(it.trunk.to_string()));
+        let headers = self.carried_to(owner);
         let here = self.sip;
         let unreachable = || Problem::new(ProblemCode::NotAllowed, "There is no trunk to call out by.");
         let trunk = trunk.ok_or_else(unreachable)?;
         let (sip, _) = self.sip_leg(owner).ok_or_else(unreachable)?;
+        sip.terms.encryption = encryption;
         let sdp = sip.make_offer(cordboard_sip::sdp::Direction::SendRecv).ok_or_else(unreachable)?;
         let dialog = sip.dialog;
         let from = NameAddr::new(None, SipUri::new(shown.map(E164::as_str), here));
@@ -86,6 +90,7 @@ impl CallCenter {
         let mut invitation = Invitation::new(dialog, to, from.clone(), Destination::Trunk(trunk), sdp);
         invitation.identity = shown.map(|_| from);
         invitation.privacy = shown.is_none();
+        invitation.headers = headers;
         self.went_out.dialogs.insert(dialog);
         self.went_out.begun.push_back(now);
         self.dialogs.insert(dialog, owner);

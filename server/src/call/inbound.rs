@@ -6,7 +6,8 @@ use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, Directi
 use cordboard_shared::department::{Destination, Trunk};
 use cordboard_shared::id::{AgentId, CallId, LegId};
 use cordboard_shared::phone::E164;
-use cordboard_sip::endpoint::{EndCause, IncomingCall};
+use cordboard_shared::telephony::Encryption;
+use cordboard_sip::endpoint::{EndCause, IncomingCall, relayable};
 use cordboard_sip::sdp::SessionDescription;
 use cordboard_sip::{Command as Sip, Event as SipEvent};
 
@@ -14,7 +15,7 @@ use super::command::FromMedia;
 use super::device::Device;
 use super::dial::Wish;
 use super::flow::dial::number_and_extension;
-use super::leg::{SipLeg, negotiate};
+use super::leg::SipLeg;
 use super::record::{Call, CallerLeg, DeskLeg, Phase};
 use super::test_call::TEST_HEADER;
 use super::{CallCenter, Effect, Owner};
@@ -204,7 +205,13 @@ impl CallCenter {
             Some(Ok(offer)) => Some(offer),
             Some(Err(_)) => return self.sip(reject(400)),
         };
-        let caller = CallerLeg { leg, sip: Some(SipLeg::incoming(incoming.dialog, leg, offer)), person: None };
+        let test = incoming.headers.text_of(TEST_HEADER).is_some_and(|secret| self.is_test(&secret));
+        let encryption = self.directory.telephony.inbound_encryption(trunk.id);
+        // The server's own test call stays on this machine.
+        let terms = self.leg_terms(if test { Encryption::Off } else { encryption });
+        let mut sip = SipLeg::incoming(incoming.dialog, leg, offer, terms);
+        sip.carries = self.carried(incoming);
+        let caller = CallerLeg { leg, sip: Some(sip), person: None };
         let mut call = Call::new(new_view(id, incoming, number.as_ref(), now), caller, Phase::Opening);
         call.most_calls = usize::try_from(trunk.max_calls).unwrap_or(usize::MAX);
         call.wanted = wanted;
@@ -225,13 +232,17 @@ impl CallCenter {
         let Some((device, agent)) = self.phone_by_user(username) else { return self.sip(reject(403)) };
         let offer = match incoming.sdp.as_deref().map(SessionDescription::parse) {
             None => None,
-            Some(Ok(offer)) if negotiate(&offer, self.sip).is_some() => Some(offer),
-            Some(Ok(_)) => return self.sip(reject(488)),
+            Some(Ok(offer)) => Some(offer),
             Some(Err(_)) => return self.sip(reject(400)),
         };
         let user = incoming.request_uri.user().unwrap_or_default();
         let leg = LegId::new(now, self.random_bytes());
-        let sip = SipLeg::incoming(dialog, leg, offer);
+        let terms = self.leg_terms(self.directory.telephony.phone_encryption(username));
+        let mut sip = SipLeg::incoming(dialog, leg, offer, terms);
+        if !sip.can_answer() {
+            return self.sip(reject(488));
+        }
+        sip.carries = self.carried(incoming);
         if let Some(id) = self.parked_at(&user) {
             return self.take_by_phone(now, id, device, agent, (leg, sip));
         }
@@ -270,6 +281,11 @@ impl CallCenter {
         self.legs.insert(leg, Owner::Desk(id, device));
         self.dialogs.insert(dialog, Owner::Desk(id, device));
         self.push(Effect::OpenRtp(leg));
+    }
+
+    /// Header fields that go on to the other leg.
+    fn carried(&self, incoming: &IncomingCall) -> Vec<(String, String)> {
+        relayable(&incoming.headers, &self.directory.telephony.relay_headers, incoming.privacy)
     }
 
     fn trunk_of(&self, incoming: &IncomingCall) -> Option<&Trunk> {

@@ -1,16 +1,32 @@
 //! The SIP side of a leg: what was offered and agreed, and who has put whom on hold (RFC 3264).
 
+mod keys;
+
 use std::net::SocketAddr;
 
 use cordboard_media::{Codec, Command as Media, Flow, RtpParams};
 use cordboard_shared::id::{CallId, LegId};
-use cordboard_sip::sdp::{self, AudioCodec, Direction, NegotiatedAudio, SessionDescription};
+use cordboard_shared::telephony::{Encryption, SoundCodec};
+use cordboard_sip::sdp::{self, AudioCodec, Direction, NegotiatedAudio, OfferTerms, Secrecy, SessionDescription};
 use cordboard_sip::{Command as Sip, DialogId};
+use rand::Rng;
 
+use self::keys::Keys;
+use super::record::Call;
 use super::{CallCenter, Owner};
 
 /// Codecs in the order we like them, when theirs leaves us a choice.
-pub(super) const CODECS: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
+const CODECS: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
+/// The same where Opus may be spoken.
+const CODECS_AND_OPUS: [AudioCodec; 3] = [AudioCodec::Pcmu, AudioCodec::Pcma, AudioCodec::Opus];
+
+/// What the settings say of a leg, and the secret its keys come from.
+#[derive(Debug)]
+pub(super) struct LegTerms {
+    codec: SoundCodec,
+    pub(super) encryption: Encryption,
+    keys: Keys,
+}
 
 /// A dialog with a phone, here or far away.
 #[derive(Debug)]
@@ -35,6 +51,10 @@ pub(super) struct SipLeg {
     pub(super) gone: bool,
     /// We have told them that they are on hold.
     pub(super) holding: bool,
+    /// Header fields of their INVITE that go on to the other leg's.
+    pub(super) carries: Vec<(String, String)>,
+    /// Codecs, encryption and keys.
+    pub(super) terms: LegTerms,
     /// Session id of our descriptions: it stays.
     session: u64,
     /// Rises with each description we send (RFC 3264 §8).
@@ -42,7 +62,7 @@ pub(super) struct SipLeg {
 }
 
 impl SipLeg {
-    pub(super) fn incoming(dialog: DialogId, leg: LegId, offer: Option<SessionDescription>) -> Self {
+    pub(super) fn incoming(dialog: DialogId, leg: LegId, offer: Option<SessionDescription>, terms: LegTerms) -> Self {
         Self {
             dialog,
             outgoing: false,
@@ -54,17 +74,19 @@ impl SipLeg {
             ringing: false,
             gone: false,
             holding: false,
+            carries: Vec::new(),
+            terms,
             session: session_number(leg),
             version: 0,
         }
     }
 
-    pub(super) fn outgoing(dialog: DialogId, leg: LegId) -> Self {
-        Self { outgoing: true, ..Self::incoming(dialog, leg, None) }
+    pub(super) fn outgoing(dialog: DialogId, leg: LegId, terms: LegTerms) -> Self {
+        Self { outgoing: true, ..Self::incoming(dialog, leg, None, terms) }
     }
 
     /// Session id and version of the next description.
-    pub(super) fn next_description(&mut self) -> (u64, u64) {
+    fn next_description(&mut self) -> (u64, u64) {
         self.version += 1;
         (self.session, self.version)
     }
@@ -74,12 +96,15 @@ impl SipLeg {
         self.audio.as_ref().is_some_and(|audio| !audio.remote_direction.receives())
     }
 
-    /// Makes an offer and remembers it for its answer.
+    /// Makes an offer and remembers it for its answer. What was agreed on before is offered again.
     pub(super) fn make_offer(&mut self, direction: Direction) -> Option<Vec<u8>> {
         let local = self.local?;
-        let (session, version) = self.next_description();
-        let codecs = self.audio.as_ref().map_or(CODECS.to_vec(), |audio| vec![audio.codec]);
-        let offer = sdp::offer(local, session, version, &codecs, direction);
+        let numbers = self.next_description();
+        let before = self.audio.as_ref();
+        let secure = self.terms.encryption == Encryption::Required || before.is_some_and(|audio| audio.secure);
+        let crypto = if secure { self.terms.keys.offer() } else { Vec::new() };
+        let terms = before.map_or_else(|| OfferTerms::new(self.terms.codecs()), OfferTerms::again);
+        let offer = sdp::offer_by(local, numbers, &OfferTerms { direction, crypto, ..terms });
         let bytes = offer.to_bytes();
         self.ours = Some(offer);
         Some(bytes)
@@ -90,22 +115,66 @@ impl SipLeg {
         let ours = self.ours.as_ref()?;
         let theirs = SessionDescription::parse(answer).ok()?;
         let audio = sdp::accept_answer(ours, &theirs).ok()?;
+        if audio.secure {
+            self.terms.keys.accept(&sdp::accepted_keys(&theirs))?;
+        }
         self.audio = Some(audio);
-        Some(rtp_params(&audio))
+        self.rtp_params()
+    }
+
+    /// Our answer to an offer of theirs, which is agreed on then.
+    fn take_offer(&mut self, offer: &SessionDescription, local: SocketAddr) -> Option<SessionDescription> {
+        let numbers = self.next_description();
+        let codecs = self.terms.codecs();
+        let LegTerms { keys, encryption, .. } = &mut self.terms;
+        let mut choose = |lines: &[&str]| keys.answer(lines);
+        let secrecy = match encryption {
+            Encryption::Off => Secrecy::Either(&mut choose),
+            Encryption::Required => Secrecy::Required(&mut choose),
+        };
+        let (answer, audio) = sdp::answer_by(offer, local, numbers, codecs, secrecy).ok()?;
+        if !audio.secure {
+            self.terms.keys.forget();
+        }
+        self.audio = Some(audio);
+        Some(answer)
+    }
+
+    /// Whether the offer of their INVITE, if there is one, can be answered.
+    pub(super) fn can_answer(&mut self) -> bool {
+        let Some(offer) = self.offer.take() else { return true };
+        let anywhere = SocketAddr::from(([0, 0, 0, 0], 9));
+        let fits = self.take_offer(&offer, anywhere).is_some();
+        self.offer = Some(offer);
+        // Nothing is agreed on before the sockets are there.
+        self.audio = None;
+        fits
+    }
+
+    /// The sockets are open: what the offer of their INVITE comes to.
+    pub(super) fn open(&mut self, local: SocketAddr) -> Option<RtpParams> {
+        self.local = Some(local);
+        if let Some(offer) = self.offer.take() {
+            self.take_offer(&offer, local);
+            self.offer = Some(offer);
+        }
+        self.rtp_params()
     }
 
     /// Our answer to the offer of their INVITE, or our offer when it had none.
     pub(super) fn describe(&mut self) -> Option<Vec<u8>> {
         let local = self.local?;
-        let (session, version) = self.next_description();
-        let description = match &self.offer {
-            Some(offer) => sdp::answer(offer, local, session, version, &CODECS).ok()?.0,
-            None => sdp::offer(local, session, version, &CODECS, Direction::SendRecv),
-        };
-        if self.offer.is_none() {
-            self.ours = Some(description.clone());
-        }
-        Some(description.to_bytes())
+        let Some(offer) = self.offer.take() else { return self.make_offer(Direction::SendRecv) };
+        let answer = self.take_offer(&offer, local);
+        self.offer = Some(offer);
+        answer.map(|answer| answer.to_bytes())
+    }
+
+    /// What the media leg has to know of what was agreed on.
+    fn rtp_params(&self) -> Option<RtpParams> {
+        let audio = self.audio.as_ref()?;
+        let srtp = if audio.secure { Some(self.terms.keys.agreed()?) } else { None };
+        Some(RtpParams { srtp, ..rtp_params(audio) })
     }
 
     /// What ends it now.
@@ -122,7 +191,23 @@ impl SipLeg {
     }
 }
 
+impl LegTerms {
+    /// Codecs that may be spoken, the preferred one first.
+    fn codecs(&self) -> &'static [AudioCodec] {
+        match self.codec {
+            SoundCodec::G711 => &CODECS,
+            SoundCodec::Opus => &CODECS_AND_OPUS,
+        }
+    }
+}
+
 impl CallCenter {
+    /// The terms of a new leg.
+    pub(super) fn leg_terms(&mut self, encryption: Encryption) -> LegTerms {
+        let keys = Keys::new(self.secrets.random());
+        LegTerms { codec: self.directory.telephony.phone_codec, encryption, keys }
+    }
+
     /// The SIP side of a leg and its media leg.
     pub(super) fn sip_leg(&mut self, owner: Owner) -> Option<(&mut SipLeg, LegId)> {
         match owner {
@@ -138,6 +223,16 @@ impl CallCenter {
             }
             Owner::TestCaller(_) => None,
         }
+    }
+
+    /// The header fields that go out on this leg: what the INVITE of the other one brought.
+    pub(super) fn carried_to(&self, owner: Owner) -> Vec<(String, String)> {
+        let other = match owner {
+            Owner::Caller(id) => self.calls.get(&id).and_then(Call::desk_leg).and_then(|desk| desk.sip.as_ref()),
+            Owner::Desk(id, _) => self.calls.get(&id).and_then(|call| call.caller.sip.as_ref()),
+            Owner::TestCaller(_) => None,
+        };
+        other.map(|sip| sip.carries.clone()).unwrap_or_default()
     }
 
     /// Sends 200 to the caller, once: somebody answered, or something is about to be heard.
@@ -193,13 +288,14 @@ impl CallCenter {
                 None => self.sip(refuse(500)),
             };
         };
-        let (session, version) = sip.next_description();
-        let negotiated = SessionDescription::parse(theirs)
-            .ok()
-            .and_then(|offer| sdp::answer(&offer, local, session, version, &CODECS).ok());
-        let Some((answer, audio)) = negotiated else { return self.sip(refuse(488)) };
-        sip.audio = Some(audio);
-        self.media(Media::UpdateRtp { leg, params: rtp_params(&audio) });
+        let offer = SessionDescription::parse(theirs).ok();
+        let answer = offer.as_ref().and_then(|offer| sip.take_offer(offer, local));
+        if answer.is_some() && !sip.accepted {
+            // While it rings: what the 200 answers is the newest.
+            sip.offer = offer;
+        }
+        let (Some(answer), Some(params)) = (answer, sip.rtp_params()) else { return self.sip(refuse(488)) };
+        self.media(Media::UpdateRtp { leg, params });
         self.sip(Sip::AnswerOffer { dialog, sdp: answer.to_bytes() });
         self.sound_of(owner);
     }
@@ -240,14 +336,11 @@ impl CallCenter {
     }
 }
 
-pub(super) fn negotiate(offer: &SessionDescription, local: SocketAddr) -> Option<NegotiatedAudio> {
-    sdp::answer(offer, local, 1, 1, &CODECS).ok().map(|(_, audio)| audio)
-}
-
 pub(super) fn rtp_params(audio: &NegotiatedAudio) -> RtpParams {
     let codec = match audio.codec {
         AudioCodec::Pcmu => Codec::Pcmu,
         AudioCodec::Pcma => Codec::Pcma,
+        AudioCodec::Opus => Codec::Opus,
     };
     let flow = match (audio.remote_direction.receives(), audio.remote_direction.sends()) {
         (true, true) => Flow::Both,

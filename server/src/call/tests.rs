@@ -24,6 +24,7 @@ mod floor;
 mod flows;
 mod own;
 mod people;
+mod secure;
 mod trace;
 mod waiting;
 mod waves;

@@ -9,7 +9,7 @@ use cordboard_shared::flow::{Flow, FlowState, Node};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, FlowId, NumberId, TrunkId};
 use cordboard_shared::phone::{E164, Extension};
 use cordboard_shared::schedule::WeeklyHours;
-use cordboard_shared::telephony::{Guard, Phone, Telephony};
+use cordboard_shared::telephony::{Encryption, Guard, Phone, Telephony};
 
 use crate::app::Directory;
 
@@ -117,7 +117,12 @@ pub(super) fn telephony() -> Telephony {
     Telephony {
         phones: DESK_PHONES
             .iter()
-            .map(|(username, agent)| Phone { username: (*username).to_owned(), agent: *agent, rings: true })
+            .map(|(username, agent)| Phone {
+                username: (*username).to_owned(),
+                agent: *agent,
+                rings: true,
+                encryption: Encryption::Off,
+            })
             .collect(),
         guard: Guard { prefixes: vec!["+4420794601".to_owned()], ..Guard::default() },
         dispositions: ["Resolved", "Follow up", "Wrong number", "Spam"].map(str::to_owned).to_vec(),

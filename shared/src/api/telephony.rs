@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Actor;
+use crate::api::policy::PolicyFinding;
 use crate::department::Destination;
 use crate::id::{AgentId, TrunkId};
 use crate::time::Millis;
@@ -17,6 +18,9 @@ pub struct TelephonyStatus {
     pub trunks: Vec<TrunkStatus>,
     /// Desk phones.
     pub phones: Vec<PhoneStatus>,
+    /// What is unwise about the settings in force; none of it is refused.
+    #[serde(default)]
+    pub findings: Vec<PolicyFinding>,
     /// When the settings were changed last; none while they are those of the beginning.
     pub changed_at: Option<Millis>,
     /// By whom.

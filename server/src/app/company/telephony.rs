@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cordboard_shared::api::policy::PolicyFinding;
 use cordboard_shared::department::Destination;
 use cordboard_shared::id::AgentId;
-use cordboard_shared::telephony::Telephony;
+use cordboard_shared::telephony::{Encryption, OutboundTrunk, Telephony};
 use cordboard_shared::{Problem, ProblemCode};
 use md5::{Digest as _, Md5};
 use serde_json::json;
@@ -18,6 +18,8 @@ use crate::store::SipUser;
 
 /// Most entries of one list.
 const MOST: usize = 1_000;
+/// Most further header fields.
+const MOST_RELAYED: usize = 16;
 /// Longest disposition, in characters.
 const LONGEST_DISPOSITION: usize = 64;
 
@@ -73,6 +75,23 @@ pub(super) fn check(telephony: &Telephony, directory: &Directory) -> Result<(), 
     Err(Problem::new(ProblemCode::InvalidField, sentence).with("pointer", pointer).with("findings", json!(findings)))
 }
 
+/// What is unwise, and obeyed all the same.
+pub fn warnings(telephony: &Telephony) -> Vec<PolicyFinding> {
+    let in_the_open = |target: &String| !target.ends_with(";transport=tls");
+    let exposed =
+        |trunk: &OutboundTrunk| trunk.encryption == Encryption::Required && trunk.targets.iter().any(in_the_open);
+    let trunks = telephony.outbound.iter().enumerate().filter(|(_, trunk)| exposed(trunk));
+    let warning = |(at, _)| PolicyFinding {
+        pointer: format!("/outbound/{at}/encryption"),
+        text:
+            "The keys of encrypted calls stand in SIP, and SIP to a target of this trunk is in the clear: whoever can \
+               read it can listen. Use ;transport=tls."
+                .to_owned(),
+        error: false,
+    };
+    trunks.map(warning).collect()
+}
+
 fn findings(telephony: &Telephony, directory: &Directory) -> Vec<PolicyFinding> {
     let mut found = Found(Vec::new());
     for (list, length) in [
@@ -81,10 +100,12 @@ fn findings(telephony: &Telephony, directory: &Directory) -> Vec<PolicyFinding> 
         ("mobiles", telephony.mobiles.len()),
         ("dispositions", telephony.dispositions.len()),
         ("webhook_networks", telephony.webhook_networks.len()),
+        ("inbound", telephony.inbound.len()),
     ] {
         found.unless(length <= MOST, format!("/{list}"), || format!("At most {MOST} entries are taken here."));
     }
     trunks(telephony, directory, &mut found);
+    relayed(telephony, &mut found);
     people(telephony, directory, &mut found);
     guard(telephony, &mut found);
     for (at, word) in telephony.dispositions.iter().enumerate() {
@@ -105,7 +126,32 @@ fn findings(telephony: &Telephony, directory: &Directory) -> Vec<PolicyFinding> 
     found.0
 }
 
+fn relayed(telephony: &Telephony, found: &mut Found) {
+    let names = &telephony.relay_headers;
+    found.unless(names.len() <= MOST_RELAYED, "/relay_headers".to_owned(), || {
+        format!("At most {MOST_RELAYED} header fields are named here.")
+    });
+    for (at, name) in names.iter().enumerate() {
+        let own = name.get(2..).is_some_and(|rest| {
+            (1..=64).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        });
+        let fits = own && name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x-"));
+        // What ties the server's own calls together is nobody else's to set.
+        let ours = name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("x-cordboard-"));
+        found.unless(fits && !ours, format!("/relay_headers/{at}"), || {
+            format!("{name:?} is no header field of the form X-Name.")
+        });
+    }
+}
+
 fn trunks(telephony: &Telephony, directory: &Directory, found: &mut Found) {
+    let mut inbound = BTreeSet::new();
+    for (at, trunk) in telephony.inbound.iter().enumerate() {
+        let known = directory.trunks.iter().any(|it| it.id == trunk.trunk);
+        found.unless(known && inbound.insert(trunk.trunk), format!("/inbound/{at}/trunk"), || {
+            "A trunk of this account stands here once.".to_owned()
+        });
+    }
     let mut seen = BTreeSet::new();
     for (at, trunk) in telephony.outbound.iter().enumerate() {
         let place = format!("/outbound/{at}");
@@ -242,7 +288,7 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use cordboard_shared::telephony::{OutboundTrunk, Phone, TrunkCredentials};
+    use cordboard_shared::telephony::{Phone, TrunkCredentials};
 
     use super::*;
 
@@ -253,6 +299,7 @@ mod tests {
             credentials: Some(TrunkCredentials { username: "u".to_owned(), password: password.to_owned() }),
             registrar: None,
             options_seconds: 30,
+            encryption: Encryption::Off,
         }
     }
 
@@ -278,7 +325,12 @@ mod tests {
         let mut bad = good;
         bad.outbound[0].targets = vec!["host:0".to_owned(), "a b".to_owned(), "h;transport=x".to_owned()];
         bad.outbound[0].options_seconds = 5;
-        bad.phones.push(Phone { username: "1001".to_owned(), agent: AgentId::demo(0x99), rings: true });
+        bad.phones.push(Phone {
+            username: "1001".to_owned(),
+            agent: AgentId::demo(0x99),
+            rings: true,
+            encryption: Encryption::Off,
+        });
         bad.guard.prefixes = vec!["44".to_owned()];
         bad.guard.calls = 0;
         bad.silence_seconds = 1;
@@ -299,6 +351,29 @@ mod tests {
                 "/webhook_networks/0",
             ]
         );
+    }
+
+    #[test]
+    fn keys_in_open_sip_are_warned_of_and_not_refused() {
+        let directory = crate::demo::directory();
+        let mut telephony = Telephony { outbound: vec![trunk(&directory, "x")], ..Telephony::default() };
+        telephony.outbound[0].encryption = Encryption::Required;
+        let found = warnings(&telephony);
+        assert_eq!((found.len(), found[0].pointer.as_str(), found[0].error), (1, "/outbound/0/encryption", false));
+        assert_eq!(findings(&telephony, &directory), []);
+        telephony.outbound[0].targets.pop();
+        assert_eq!(warnings(&telephony), [], "the one that is left is TLS");
+    }
+
+    #[test]
+    fn only_fields_of_ones_own_are_relayed() {
+        let telephony = Telephony {
+            relay_headers: ["X-Customer-Id", "Via", "X-", "X-Cordboard-Test-Call", "X-A:b"].map(str::to_owned).into(),
+            ..Telephony::default()
+        };
+        let pointers: Vec<_> =
+            findings(&telephony, &crate::demo::directory()).into_iter().map(|it| it.pointer).collect();
+        assert_eq!(pointers, ["/relay_headers/1", "/relay_headers/2", "/relay_headers/3", "/relay_headers/4"]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Floor {
         let durable = Durable { policy, ..Durable::default() };
         let engine = Engine::start(START, 7, durable);
         let first = engine.clone();
-        let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, engine, START, 1);
+        let center = CallCenter::new(directory.clone(), Sounds::new(prompt), sip, engine, START, [1; 32]);
         let caller = CALLER.to_owned();
         let mut floor = Self { center, first, now: START, seen: Vec::new(), dialogs: 0, replies: 0, seq: 0, caller };
         for agent in directory.agents.keys() {

@@ -4,7 +4,7 @@ use cordboard_routing::Row;
 use cordboard_shared::call::StepKind;
 use cordboard_shared::event::{FloorState, LiveCall, TransferMode};
 use cordboard_shared::id::TrunkId;
-use cordboard_shared::telephony::{Guard, OutboundTrunk, Telephony};
+use cordboard_shared::telephony::{Encryption, Guard, OutboundTrunk, Telephony};
 use cordboard_sip::Origin;
 use cordboard_sip::endpoint::{Destination, FailureCause};
 
@@ -15,7 +15,7 @@ const ASHA_TAB: SocketId = SocketId(1);
 const RIYA_TAB: SocketId = SocketId(2);
 
 /// The demo company with a trunk to go out by.
-fn with_trunk() -> Floor {
+pub(super) fn with_trunk() -> Floor {
     let mut floor = Floor::new();
     let telephony = Telephony {
         outbound: vec![OutboundTrunk {
@@ -24,6 +24,7 @@ fn with_trunk() -> Floor {
             credentials: None,
             registrar: None,
             options_seconds: 0,
+            encryption: Encryption::Off,
         }],
         guard: Guard { prefixes: vec!["+44".to_owned()], per_minute: 3, ..Guard::default() },
         ..(*floor.center.directory.telephony).clone()
@@ -32,7 +33,7 @@ fn with_trunk() -> Floor {
     floor
 }
 
-fn set_telephony(floor: &mut Floor, telephony: Telephony) {
+pub(super) fn set_telephony(floor: &mut Floor, telephony: Telephony) {
     let mut directory = (*floor.center.directory).clone();
     directory.telephony = Arc::new(telephony);
     floor.feed(Input::Directory(Arc::new(directory)));
@@ -43,7 +44,7 @@ fn dial(floor: &mut Floor, socket: SocketId, to: &str) -> Result<CallId, Problem
     floor.client(socket, dial).map(|value| value["call"].as_str().unwrap().parse().unwrap())
 }
 
-fn invites(floor: &Floor) -> Vec<cordboard_sip::Invitation> {
+pub(super) fn invites(floor: &Floor) -> Vec<cordboard_sip::Invitation> {
     let invite = |it: &Effect| match it {
         Effect::Sip(command) => match &**command {
             Sip::Invite(invitation) => Some((**invitation).clone()),
@@ -55,7 +56,7 @@ fn invites(floor: &Floor) -> Vec<cordboard_sip::Invitation> {
 }
 
 /// Opens the sockets of the leg asked for last.
-fn open(floor: &mut Floor) -> LegId {
+pub(super) fn open(floor: &mut Floor) -> LegId {
     let Some(Effect::OpenRtp(leg)) = floor.find(|it| matches!(it, Effect::OpenRtp(_))) else { panic!("no leg") };
     floor.feed(Input::Media(FromMedia::RtpOpened { leg, local: "127.0.0.1:20010".parse().unwrap() }));
     leg

@@ -11,7 +11,7 @@ use cordboard_shared::api::telephony::{PhonePassword, TelephonyStatus};
 use cordboard_shared::telephony::Telephony;
 
 use super::person;
-use crate::app::{ChangedBy, REALM, without_secrets};
+use crate::app::{ChangedBy, REALM, telephony_warnings, without_secrets};
 use crate::http::limit::Left;
 use crate::http::{ApiError, Caller, HttpState, body, permit};
 use crate::{password, rights};
@@ -56,6 +56,7 @@ pub(in crate::http) async fn status(State(state): State<HttpState>, caller: Call
     let status = TelephonyStatus {
         trunks: seen.trunks(&directory),
         phones: seen.phones(&directory),
+        findings: telephony_warnings(&directory.telephony),
         changed_at: changed.as_ref().map(|(at, _)| *at),
         changed_by: changed.map(|(_, by)| by),
     };
