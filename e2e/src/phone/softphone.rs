@@ -7,6 +7,7 @@
 mod core;
 mod line;
 mod message;
+mod srtp;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,6 +87,17 @@ impl Softphone {
         self.shared.lock().first_sequence = first;
     }
 
+    /// Its calls are encrypted from now on (RFC 4568). What is offered to it encrypted, it takes in any case.
+    pub fn encrypt(&self) {
+        self.shared.lock().encrypts = true;
+    }
+
+    /// Header fields of its INVITEs from now on.
+    pub fn send_headers(&self, fields: &[(&str, &str)]) {
+        let lines = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        self.shared.lock().more_headers = lines.collect();
+    }
+
     /// From now on it goes on sending its sound while it is held, as many do.
     pub fn keep_sending_while_held(&self) {
         self.shared.lock().sends_while_held = true;
@@ -158,6 +170,13 @@ impl Line {
     /// The INVITE that brought it, or made it.
     pub fn invite(&self) -> Message {
         self.shared.lock().calls[self.index].invite.clone()
+    }
+
+    /// The key of the far side's sound, as written in its description; none in the clear.
+    pub fn far_key(&self) -> Option<String> {
+        let core = self.shared.lock();
+        let call = &core.calls[self.index];
+        call.far_key.as_ref().filter(|_| call.encrypted).map(|(_, key)| srtp::line("", key))
     }
 
     /// Waits until it rings: a 180 or 183 has come, or it has come here.
@@ -432,9 +451,32 @@ mod tests {
 
         far.press("42#");
         near.expect_digits("42#", SOON).await.unwrap();
+        assert_eq!((far.far_key(), near.far_key()), (None, None));
         far.hang_up().unwrap();
         assert_eq!(near.expect_over(SOON).await.unwrap(), 200);
         assert_eq!(far.expect_bye_answered(SOON).await.unwrap(), 200);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_encrypted_call_is_heard_after_a_rollover_and_a_hold() {
+        let called = Softphone::open("1001", 9, 1_000.0).unwrap();
+        let caller = Softphone::open("1002", called.port, 440.0).unwrap();
+        caller.encrypt();
+        caller.begin_sequences_at(u16::MAX - 10);
+        let far = caller.dial("1001").unwrap();
+        let near = called.expect_call(0, SOON).await.unwrap();
+        far.expect_hears(1_000.0, &[], SOON).await.unwrap();
+        near.expect_hears(440.0, &[], SOON).await.unwrap();
+        let key = near.far_key();
+        assert!(key.is_some() && far.far_key().is_some() && key != far.far_key());
+
+        far.offer(Direction::SendOnly, SOON).await.unwrap();
+        far.expect_silence(SOON).await.unwrap();
+        far.offer(Direction::SendRecv, SOON).await.unwrap();
+        far.expect_hears(1_000.0, &[], SOON).await.unwrap();
+        assert_eq!(near.far_key(), key, "the key has stayed");
+        far.press("7");
+        near.expect_digits("7", SOON).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

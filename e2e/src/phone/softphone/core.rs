@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::line::Sounding;
 use super::message::{Message, address, parameter, place, proof, tail};
+use super::srtp::{self, Key};
 
 /// The first pause before a request is sent again (RFC 3261, T1).
 const T1: Duration = Duration::from_millis(500);
@@ -88,6 +89,11 @@ pub(super) struct Call {
     gives_up: bool,
     /// Where the far side wants its sound.
     aimed: Option<SocketAddr>,
+    /// Our key, and whether the sound is encrypted.
+    key: Key,
+    pub(super) encrypted: bool,
+    /// The tag and key of the far side's line.
+    pub(super) far_key: Option<(String, Key)>,
 }
 
 #[derive(Debug)]
@@ -119,6 +125,9 @@ pub(super) struct Core {
     pub(super) manner: Manner,
     pub(super) first_sequence: u16,
     pub(super) sends_while_held: bool,
+    pub(super) encrypts: bool,
+    /// Header lines of its INVITEs, each with its end.
+    pub(super) more_headers: String,
     pub(super) registered: Option<u16>,
     pub(super) calls: Vec<Call>,
     pub(super) requests: Vec<Message>,
@@ -136,12 +145,22 @@ pub(super) struct Core {
     story: VecDeque<String>,
 }
 
+impl Call {
+    /// The value of our `a=crypto`: always the same key, by the tag of theirs.
+    fn crypto(&self) -> Option<String> {
+        let tag = self.far_key.as_ref().map_or("1", |(tag, _)| tag);
+        self.encrypted.then(|| srtp::line(tag, &self.key))
+    }
+}
+
 impl Core {
     pub(super) fn new(number: &str, port: u16, server: SocketAddr, tone: f64, amplitude: f64) -> Self {
         Self {
             manner: Manner::Answers,
             first_sequence: 1_000,
             sends_while_held: false,
+            encrypts: false,
+            more_headers: String::new(),
             registered: None,
             calls: Vec::new(),
             requests: Vec::new(),
@@ -197,14 +216,17 @@ impl Core {
     pub(super) fn dial(&mut self, number: &str) -> Result<usize> {
         let (tag, id, server) = (self.name("t"), self.name("c"), self.server);
         let sound = Sounding::open(self.tone, self.amplitude, self.first_sequence)?;
-        let sdp = self.sdp(sound.port, 1, Direction::SendRecv);
+        let (key, encrypted) = (srtp::fresh()?, self.encrypts);
+        let crypto = encrypted.then(|| srtp::line("1", &key));
+        let sdp = self.sdp(sound.port, 1, Direction::SendRecv, crypto);
         let (target, local) =
             (format!("sip:{number}@{server}"), format!("<sip:{}@{}>;tag={tag}", self.number, self.place));
         let index = self.calls.len();
         let headers = format!(
             "From: {local}\r\nTo: <{target}>\r\nCall-ID: {id}\r\nContact: <{}>\r\n\
-             Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, INFO, UPDATE\r\n",
-            self.contact()
+             Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, INFO, UPDATE\r\n{}",
+            self.contact(),
+            self.more_headers
         );
         let invite = self.request("INVITE", &target, headers, 1, Some(sdp), Some(index), server);
         let invite = Message::read(invite.as_bytes()).context("an INVITE that cannot be read")?;
@@ -229,6 +251,9 @@ impl Core {
             unacknowledged: None,
             gives_up: false,
             aimed: None,
+            key,
+            encrypted,
+            far_key: None,
         });
         Ok(index)
     }
@@ -240,7 +265,8 @@ impl Core {
         }
         call.state = State::Up;
         let (port, version) = (call.sound.as_ref().map_or(0, |sound| sound.port), call.version);
-        let sdp = self.sdp(port, version, Direction::SendRecv);
+        let crypto = call.crypto();
+        let sdp = self.sdp(port, version, Direction::SendRecv, crypto);
         let contact = self.contact();
         let call = &mut self.calls[index];
         let text = call.invite.response(200, &call.tag, &contact, Some(&sdp));
@@ -314,7 +340,8 @@ impl Core {
         call.version += 1;
         call.ours = direction;
         let (port, version) = (call.sound.as_ref().map_or(0, |sound| sound.port), call.version);
-        let sdp = self.sdp(port, version, direction);
+        let crypto = call.crypto();
+        let sdp = self.sdp(port, version, direction, crypto);
         self.within(index, "INVITE", "", Some(sdp));
         Ok(())
     }
@@ -387,7 +414,7 @@ impl Core {
         )
     }
 
-    fn sdp(&self, port: u16, version: u32, direction: Direction) -> String {
+    fn sdp(&self, port: u16, version: u32, direction: Direction, crypto: Option<String>) -> String {
         let (host, way) = match direction {
             Direction::SendRecv => ("127.0.0.1", "sendrecv"),
             Direction::SendOnly => ("127.0.0.1", "sendonly"),
@@ -395,9 +422,13 @@ impl Core {
             Direction::Inactive => ("127.0.0.1", "inactive"),
             Direction::Nowhere => ("0.0.0.0", "sendrecv"),
         };
+        let (profile, crypto) = match crypto {
+            Some(value) => ("RTP/SAVP", format!("a=crypto:{value}\r\n")),
+            None => ("RTP/AVP", String::new()),
+        };
         format!(
             "v=0\r\no={} 7 {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
+             m=audio {port} {profile} 0 101\r\n{crypto}a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
              a=fmtp:101 0-15\r\na={way}\r\n",
             self.number
         )
@@ -621,8 +652,9 @@ impl Core {
                     (_, Direction::Inactive | Direction::Nowhere) => Direction::Inactive,
                 };
                 let (port, version) = (call.sound.as_ref().map_or(0, |sound| sound.port), call.version);
+                let crypto = call.crypto();
                 if method == "INVITE" || !request.body.is_empty() {
-                    sdp = Some(self.sdp(port, version, answer));
+                    sdp = Some(self.sdp(port, version, answer, crypto));
                 }
                 self.aim(index);
             }
@@ -664,6 +696,9 @@ impl Core {
             unacknowledged: None,
             gives_up: false,
             aimed: None,
+            key: srtp::fresh()?,
+            encrypted: invite.body.is_empty() && self.encrypts,
+            far_key: None,
         });
         if !invite.body.is_empty() {
             self.learn(index, &invite.body);
@@ -693,6 +728,13 @@ impl Core {
             () => Direction::SendRecv,
         };
         call.aimed = port.and_then(|port: u16| Some(SocketAddr::new(host.parse().ok()?, port)));
+        call.encrypted = line("m=audio ").is_some_and(|rest| rest.contains(" RTP/SAVP "));
+        call.far_key = srtp::read(sdp);
+        let keys = call.far_key.as_ref().filter(|_| call.encrypted).map(|(_, theirs)| (call.key, *theirs));
+        let secured = call.sound.as_ref().map(|sound| sound.secure(keys));
+        if let Some(Err(error)) = secured {
+            self.note(&format!("! {error:#}"));
+        }
     }
 
     /// Sends sound, or does not, by what both sides want now.

@@ -10,6 +10,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::srtp::{Key, Stream};
 use crate::sound::{Sound, from_ulaw, ulaw};
 
 /// G.711's sampling rate.
@@ -29,6 +30,14 @@ pub(super) struct Sounding {
     task: JoinHandle<()>,
 }
 
+/// Keys of both ways, and what is counted with them.
+#[derive(Debug)]
+struct Secret {
+    keys: (Key, Key),
+    out: Stream,
+    back: Stream,
+}
+
 #[derive(Debug)]
 struct State {
     to: Option<SocketAddr>,
@@ -42,6 +51,7 @@ struct State {
     last: Option<Instant>,
     digits: String,
     digit_at: Option<u32>,
+    secret: Option<Secret>,
     sequences: Vec<u16>,
 }
 
@@ -65,6 +75,7 @@ impl Sounding {
             last: None,
             digits: String::new(),
             digit_at: None,
+            secret: None,
             sequences: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
@@ -76,6 +87,23 @@ impl Sounding {
     pub(super) fn aim(&self, to: SocketAddr, sends: bool) {
         let mut state = lock(&self.state);
         (state.to, state.sends) = (Some(to), sends);
+    }
+
+    /// Encrypts with the first key and decrypts with the second from now on, or neither. A key that stays counts on.
+    pub(super) fn secure(&self, keys: Option<(Key, Key)>) -> Result<()> {
+        let mut state = lock(&self.state);
+        let Some((ours, theirs)) = keys else {
+            state.secret = None;
+            return Ok(());
+        };
+        let before = state.secret.take();
+        let (out, back) = match before {
+            Some(before) if before.keys == (ours, theirs) => (before.out, before.back),
+            Some(before) if before.keys.0 == ours => (before.out, Stream::new(&theirs)?),
+            Some(_) | None => (Stream::new(&ours)?, Stream::new(&theirs)?),
+        };
+        state.secret = Some(Secret { keys: (ours, theirs), out, back });
+        Ok(())
     }
 
     pub(super) fn press(&self, keys: &str) {
@@ -123,7 +151,11 @@ async fn sound_on(socket: UdpSocket, state: Arc<Mutex<State>>) {
     loop {
         tokio::select! {
             _ = tick.tick() => {
-                let packet = next_packet(&mut lock(&state), &mut position, &mut digit);
+                let packet = {
+                    let mut state = lock(&state);
+                    let packet = next_packet(&mut state, &mut position, &mut digit);
+                    packet.and_then(|(to, packet)| Some((to, sealed(&mut state, packet)?)))
+                };
                 if let Some((to, packet)) = packet {
                     // A far side that is gone is seen by its silence.
                     let _ = socket.send_to(&packet, to).await;
@@ -132,6 +164,13 @@ async fn sound_on(socket: UdpSocket, state: Arc<Mutex<State>>) {
             Ok((length, _)) = socket.recv_from(&mut buffer) => take(&mut lock(&state), &buffer[..length]),
         }
     }
+}
+
+fn sealed(state: &mut State, mut packet: Vec<u8>) -> Option<Vec<u8>> {
+    if let Some(secret) = &mut state.secret {
+        secret.out.seal(&mut packet).ok()?;
+    }
+    Some(packet)
 }
 
 /// A digit on its way: key, its timestamp, packets sent.
@@ -175,6 +214,11 @@ fn packet(kind: u8, marker: bool, sequence: u16, timestamp: u32, body: &[u8]) ->
 }
 
 fn take(state: &mut State, packet: &[u8]) {
+    let opened = match &mut state.secret {
+        Some(secret) => secret.back.open(packet).ok(),
+        None => Some(packet.to_vec()),
+    };
+    let Some(packet) = opened else { return };
     let (Some(kind), Some(body)) = (packet.get(1).map(|it| it & 0x7f), packet.get(HEADER..)) else { return };
     let (Some(sequence), Some(timestamp)) = (packet.get(2..4), packet.get(4..8)) else { return };
     match kind {
