@@ -42,6 +42,13 @@ impl Baresip {
         Self::start(journey, caller, hertz, "manual", &["-e", &target], None)
     }
 
+    /// Dials as [`Baresip::dial`] does, and offers its sound encrypted alone (RFC 4568).
+    pub fn dial_encrypted(journey: &Journey, caller: &str, number: &str, server: u16, hertz: f64) -> Result<Self> {
+        let target = format!("/dial sip:{number}@127.0.0.1:{server}");
+        let account = format!("<sip:{caller}@127.0.0.1;transport=udp>;regint=0;mediaenc=srtp-mand");
+        Self::start(journey, caller, hertz, "manual", &["-e", &target], Some(&account))
+    }
+
     /// A telephone that answers every call at once.
     pub fn answering(journey: &Journey, number: &str, hertz: f64) -> Result<Self> {
         Self::start(journey, number, hertz, "auto", &[], None)
@@ -68,7 +75,7 @@ impl Baresip {
         Sound::tone(RATE, hertz, TONE_AMPLITUDE, tone::LONG).write(&tone)?;
         let config = format!(
             "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\nrtp_ports {}-{}\n\
-             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule stun.so\n\
+             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule stun.so\nmodule srtp.so\n\
              module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
              audio_source aufile,{}\nsnd_path {}\naudio_buffer 20-160\n",
             rtp.start(),
