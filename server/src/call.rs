@@ -77,6 +77,8 @@ pub struct CallCenter {
     /// What the engine has asked for and is not carried out yet.
     outputs: VecDeque<Output>,
     carrying_out: bool,
+    /// Calls with a leg that sends nothing: few, so that not all are looked at whenever something is due.
+    silences: BTreeSet<CallId>,
     /// Calls whose ringing has changed and is not shown yet.
     changed: BTreeSet<CallId>,
     queues: BTreeMap<DepartmentId, QueueNews>,
@@ -159,6 +161,7 @@ impl CallCenter {
             outputs: VecDeque::new(),
             carrying_out: false,
             changed: BTreeSet::new(),
+            silences: BTreeSet::new(),
             queues: BTreeMap::new(),
             departments_of: BTreeMap::new(),
             calls: BTreeMap::new(),

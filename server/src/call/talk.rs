@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::device::Device;
 use super::panel::call_ended;
-use super::record::{Call, Phase};
+use super::record::Phase;
 use super::{CallCenter, Effect, Owner, REJOIN_MS};
 
 /// Most keys sent at once.
@@ -235,6 +235,7 @@ impl CallCenter {
         let until = now + u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
         if let Some(call) = self.calls.get_mut(&id) {
             call.silent = Some((leg, until));
+            self.silences.insert(id);
         }
         self.step(now, id, StepKind::SoundLost, None);
         self.silences_due(now);
@@ -242,9 +243,17 @@ impl CallCenter {
 
     /// Ends calls that were silent for too long.
     pub(super) fn silences_due(&mut self, now: Millis) {
-        let due = |call: &Call| call.silent.filter(|(_, until)| *until <= now).map(|(leg, _)| leg);
-        let silent: Vec<_> = self.calls.iter().filter_map(|(id, call)| Some((*id, due(call)?))).collect();
-        for (id, leg) in silent {
+        let mut due = Vec::new();
+        // Those that speak again, or are gone, leave the list here.
+        self.silences.retain(|id| match self.calls.get(id).and_then(|call| call.silent) {
+            Some((leg, until)) if until <= now => {
+                due.push((*id, leg));
+                false
+            }
+            Some(_) => true,
+            None => false,
+        });
+        for (id, leg) in due {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.silent = None;
             }
