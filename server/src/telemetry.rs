@@ -87,6 +87,10 @@ impl Metrics {
             counts.stuck_agents,
         );
         gauge(&mut out, "cordboard_sockets_active", "Live sockets.", counts.sockets);
+        gauge(&mut out, "cordboard_sip_transactions", "SIP transactions of both kinds.", counts.sip_transactions);
+        gauge(&mut out, "cordboard_sip_dialogs", "SIP dialogs that are up or on their way.", counts.sip_dialogs);
+        gauge(&mut out, "cordboard_sip_timers", "Armed timers of SIP.", counts.sip_timers);
+        write_metric(&mut out, "cordboard_media_legs", "gauge", "Legs of the media thread.", counts.media_legs);
         write_metric(&mut out, "cordboard_calls_total", "counter", "Calls since the start.", counts.calls_total);
         write_metric(
             &mut out,

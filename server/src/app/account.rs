@@ -342,6 +342,8 @@ impl Account {
             call_panics: totals.panics,
             caps_reached: totals.caps_reached,
             sockets: self.sockets.len(),
+            // Read when they are asked for.
+            ..Counts::default()
         };
         self.counts.send_if_modified(|old| std::mem::replace(old, counts) != counts);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cordboard_shared::agent::{Actor, AgentProfile, Intent, Presence, Source};
 use cordboard_shared::api::availability::{BatchAnswer, BatchResult, FactChange, MatrixCell, ReachView};
@@ -25,6 +26,7 @@ use super::seen::Seen;
 use crate::audio::Library;
 pub use crate::call::SocketId;
 use crate::directory::Directory;
+use crate::net::media::MediaCounters;
 use crate::store::Store;
 
 /// A change of one fact on its way to the engine. Whether its sender may make it was settled by the shell.
@@ -120,12 +122,22 @@ pub struct Counts {
     pub caps_reached: u64,
     /// Live sockets.
     pub sockets: usize,
+    /// SIP transactions of both kinds.
+    pub sip_transactions: usize,
+    /// SIP dialogs, ringing, calling and leaving ones included.
+    pub sip_dialogs: usize,
+    /// Armed timers of SIP.
+    pub sip_timers: usize,
+    /// Legs of the media thread.
+    pub media_legs: u64,
 }
 
 /// The one door to the account's running state. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppHandle {
     pub(super) requests: mpsc::Sender<Request>,
+    pub(super) sip: watch::Receiver<cordboard_sip::Stats>,
+    pub(super) media: Arc<MediaCounters>,
     pub(super) store: Store,
     pub(super) replays: Arc<Semaphore>,
     /// Changes of people's records are made one after the other.
@@ -318,7 +330,14 @@ impl AppHandle {
 
     /// Counts for `/metrics`.
     pub fn counts(&self) -> Counts {
-        *self.counts.borrow()
+        let sip = *self.sip.borrow();
+        Counts {
+            sip_transactions: sip.server_transactions + sip.client_transactions,
+            sip_dialogs: sip.dialogs,
+            sip_timers: sip.timers,
+            media_legs: self.media.legs.load(Ordering::Relaxed),
+            ..*self.counts.borrow()
+        }
     }
 
     /// What trunks and desk phones were last heard to do.

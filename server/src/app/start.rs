@@ -106,6 +106,8 @@ pub async fn start(
     let (directories, directory_reader) = watch::channel(directory.clone());
     let handle = AppHandle {
         requests: requests.clone(),
+        sip: telephony.sip.stats_reader(),
+        media: Arc::clone(telephony.media.counters()),
         store: store.clone(),
         replays: Arc::new(Semaphore::new(1)),
         people: Arc::new(Mutex::new(())),

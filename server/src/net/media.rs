@@ -121,7 +121,7 @@ impl MediaHandle {
     }
 
     /// What the media thread counts, for the metrics.
-    pub fn counters(&self) -> &MediaCounters {
+    pub fn counters(&self) -> &Arc<MediaCounters> {
         &self.counters
     }
 }

@@ -119,6 +119,11 @@ impl SipHandle {
     pub fn stats(&self) -> Stats {
         *self.stats.borrow()
     }
+
+    /// The same for somebody who must not keep the endpoint up.
+    pub fn stats_reader(&self) -> watch::Receiver<Stats> {
+        self.stats.clone()
+    }
 }
 
 /// Binds the sockets and starts the loop.
