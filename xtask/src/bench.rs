@@ -28,6 +28,14 @@ const MEDIA_NOT_MEASURED: [&str; 4] = [
     "recording, mixing and encrypted phones",
 ];
 
+/// And no figure of the bench of whole calls.
+const CALLS_NOT_MEASURED: [&str; 4] = [
+    "a network: everything is loopback on one machine, and the far ends share its cores",
+    "sound: ports are opened and closed, nothing is sent to them",
+    "browsers, menus, voicemail, transfers, recordings: the calls are answered by desk phones and end",
+    "TCP and TLS, and trunks that ask for a password",
+];
+
 /// What was measured, on what.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -81,6 +89,11 @@ pub(crate) fn engine(only: &[String], json: bool) -> Result<()> {
 /// Measures the media thread on the loopback. Words in `only` pick the runs whose names have them all.
 pub(crate) fn media(only: &[String], json: bool) -> Result<()> {
     measure("media", only, &MEDIA_NOT_MEASURED, json)
+}
+
+/// Measures whole calls through the server: so many a second, for so many seconds.
+pub(crate) fn calls(rate: u32, seconds: u32, json: bool) -> Result<()> {
+    measure("calls", &[rate.to_string(), seconds.to_string()], &CALLS_NOT_MEASURED, json)
 }
 
 /// Builds and runs a measuring program of the server, and prints what it found.

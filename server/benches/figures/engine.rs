@@ -33,7 +33,7 @@ pub(crate) fn measure() -> Result<Section> {
         }
     }
     Ok(Section {
-        name: "Decision in memory, one core, ledger on",
+        name: "Decision in memory, one core, ledger on".to_owned(),
         figures,
         notes: vec![
             "half of the people are in a call; each decision ranks all members of its department and writes a reason for each".to_owned(),

@@ -34,7 +34,7 @@ pub(crate) fn measure() -> Result<Section> {
         });
     }
     server.stop()?;
-    Ok(Section { name: "Toggle over HTTP, real server: durable and obeyed", figures, notes })
+    Ok(Section { name: "Toggle over HTTP, real server: durable and obeyed".to_owned(), figures, notes })
 }
 
 struct Client {

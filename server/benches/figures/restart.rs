@@ -41,7 +41,7 @@ pub(crate) fn measure() -> Result<Section> {
     let newest = starts(&data, "1,000,000 entries, from a snapshot 10,000 behind", behind)?;
     figures.push(newest.goal("< 1 s", |it| it.max_us < Some(1_000_000.0)));
     Ok(Section {
-        name: "Restart: from the start of the process to its first answer",
+        name: "Restart: from the start of the process to its first answer".to_owned(),
         figures,
         notes: vec![
             "the real binary; opening the database, sockets and recordings is part of it".to_owned(),

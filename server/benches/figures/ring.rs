@@ -30,7 +30,7 @@ pub(crate) fn measure() -> Result<Section> {
     let figure = times.figure("hang-up received to next ring received, 5 callers waiting", None);
     server.stop()?;
     Ok(Section {
-        name: "Freed person to the next ring, real server",
+        name: "Freed person to the next ring, real server".to_owned(),
         figures: vec![figure.goal("p99 ≤ 10 ms", |it| it.p99_within(10_000.0))],
         notes: vec![
             "seen from the panel's side of the socket on loopback: from sending call.hangup to reading ring".to_owned(),

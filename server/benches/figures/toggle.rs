@@ -43,7 +43,7 @@ pub(crate) fn measure() -> Result<Section> {
         }
         running.stop(Duration::from_secs(1)).await;
         Ok(Section {
-            name: "Toggle, engine and store in process: decided, on disk, obeyed",
+            name: "Toggle, engine and store in process: decided, on disk, obeyed".to_owned(),
             figures,
             notes: vec![
                 "SQLite, WAL, synchronous=FULL, commits grouped by themselves; every toggle changes something"
