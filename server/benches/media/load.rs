@@ -92,8 +92,11 @@ impl Load {
             for (kind, leg) in kinds.into_iter().zip(legs) {
                 load.open(kind, leg)?;
             }
-            for [leg, other] in [legs, [legs[1], legs[0]]] {
-                load.command(Command::Hear { leg, source: Source::Leg(other) });
+            for ([leg, other], kind) in [legs, [legs[1], legs[0]]].into_iter().zip(kinds) {
+                // The leg of a browser is made by its offer.
+                if kind != Kind::Browser {
+                    load.command(Command::Hear { leg, source: Source::Leg(other) });
+                }
             }
         }
         Ok(load)
@@ -134,6 +137,9 @@ impl Load {
             }
             times.push(begun.elapsed().as_nanos() as f64 / 1_000.0);
             self.command(Command::Gate { leg, open: true });
+            // The two ends of a call stand side by side.
+            let other = self.ends[at ^ 1].leg;
+            self.command(Command::Hear { leg, source: Source::Leg(other) });
         }
         Ok(times)
     }

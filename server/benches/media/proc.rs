@@ -1,12 +1,26 @@
 //! What the system says of this process.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+
+/// A thread names itself when it first runs: it may take so long.
+const NAMED: Duration = Duration::from_secs(5);
 
 /// The thread of this name that is the newest.
 pub(crate) fn thread_named(name: &str) -> Result<u32> {
+    let begun = Instant::now();
+    while begun.elapsed() < NAMED {
+        if let Some(thread) = newest(name)? {
+            return Ok(thread);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    bail!("no thread is named {name}")
+}
+
+fn newest(name: &str) -> Result<Option<u32>> {
     let mut found = None;
     for entry in fs::read_dir("/proc/self/task")? {
         let path = entry?.path();
@@ -15,7 +29,7 @@ pub(crate) fn thread_named(name: &str) -> Result<u32> {
             found = found.max(id);
         }
     }
-    found.with_context(|| format!("no thread is named {name}"))
+    Ok(found)
 }
 
 /// How long a thread has run on a processor.
