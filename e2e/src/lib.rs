@@ -16,6 +16,7 @@ pub mod phone;
 pub mod port;
 pub mod process;
 pub mod proxy;
+pub mod soak;
 pub mod sound;
 pub mod stack;
 pub mod telephony;

@@ -13,6 +13,7 @@ mod port;
 mod run;
 mod say;
 mod site;
+mod soak;
 mod split;
 mod tools;
 mod worker;
@@ -61,6 +62,11 @@ enum Routine {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Place, hold, transfer and end calls on loopback while one is held; exits with 1 when something grew or stuck
+    Soak {
+        /// Minutes, 30 unless said otherwise; 0.5 at least
+        minutes: Option<f64>,
+    },
     /// Throw hostile bytes at the SIP parsers for so many seconds in all
     Fuzz {
         /// Shared by the targets
@@ -87,6 +93,18 @@ enum Bench {
         json: bool,
         /// Only these parts: engine, toggle, http, ring, restart
         parts: Vec<String>,
+    },
+    /// Whole calls through the server, beside Kamailio where that is installed
+    Calls {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Calls a second (1 to 1,000)
+        #[arg(long, default_value_t = 500)]
+        rate: u32,
+        /// For so many seconds (1 to 120)
+        #[arg(long, default_value_t = 20)]
+        seconds: u32,
     },
     /// Relaying, transcoding and connecting the sound of calls
     Media {
@@ -121,6 +139,8 @@ fn perform() -> Result<()> {
         Routine::Check => gate::check(),
         Routine::Audit => gate::audit(),
         Routine::Bench { what: Bench::Engine { json, parts } } => bench::engine(&parts, json),
+        Routine::Bench { what: Bench::Calls { json, rate, seconds } } => bench::calls(rate, seconds, json),
+        Routine::Soak { minutes } => soak::run(minutes),
         Routine::Fuzz { seconds } => fuzz::run(seconds),
         Routine::Bench { what: Bench::Media { json, words } } => bench::media(&words, json),
         Routine::Panel { dev: true } => panel::build(panel::Flavor::Dev),

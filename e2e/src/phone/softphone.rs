@@ -291,6 +291,16 @@ impl Line {
         self.sound(line::Sounding::next_sequence).unwrap_or_default()
     }
 
+    /// When the newest packet came to it, and the timestamp of that: the far side's clock.
+    pub fn clock(&self) -> Result<(Instant, u32)> {
+        self.sound(line::Sounding::clock).flatten().context("no packet has come")
+    }
+
+    /// How unevenly packets come to it, and how many sequence numbers were left out so far.
+    pub fn jitter_and_loss(&self) -> (Duration, usize) {
+        self.sound(line::Sounding::jitter_and_loss).unwrap_or_default()
+    }
+
     /// A place in what is heard, to look from later.
     pub fn mark(&self) -> usize {
         self.sound(line::Sounding::mark).unwrap_or_default()

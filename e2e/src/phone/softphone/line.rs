@@ -53,6 +53,9 @@ struct State {
     digit_at: Option<u32>,
     secret: Option<Secret>,
     sequences: Vec<u16>,
+    /// When the newest packet was sent by its timestamp, and the jitter so far, in seconds (RFC 3550 section 6.4.1).
+    stamp: Option<u32>,
+    jitter: f64,
 }
 
 impl Sounding {
@@ -77,6 +80,8 @@ impl Sounding {
             digit_at: None,
             secret: None,
             sequences: Vec::new(),
+            stamp: None,
+            jitter: 0.0,
         };
         let state = Arc::new(Mutex::new(state));
         let task = tokio::spawn(sound_on(socket, Arc::clone(&state)));
@@ -128,6 +133,21 @@ impl Sounding {
     /// When the last packet came.
     pub(super) fn last(&self) -> Option<Instant> {
         lock(&self.state).last
+    }
+
+    /// When the newest packet came, and its timestamp.
+    pub(super) fn clock(&self) -> Option<(Instant, u32)> {
+        let state = lock(&self.state);
+        state.last.zip(state.stamp)
+    }
+
+    /// How unevenly packets come, and how many sequence numbers were left out.
+    pub(super) fn jitter_and_loss(&self) -> (Duration, usize) {
+        let state = lock(&self.state);
+        let missed = |pair: &[u16]| usize::from(pair[1].wrapping_sub(pair[0])).saturating_sub(1);
+        // Half of the numbers away is one that came late, or another stream.
+        let lost = state.sequences.windows(2).map(missed).filter(|missed| *missed < 0x8000).sum();
+        (Duration::from_secs_f64(state.jitter), lost)
     }
 
     /// The sequence number of the next packet.
@@ -225,7 +245,17 @@ fn take(state: &mut State, packet: &[u8]) {
         0 => {
             state.sequences.push(u16::from_be_bytes([sequence[0], sequence[1]]));
             state.heard.extend(body.iter().map(|byte| from_ulaw(*byte)));
-            state.last = Some(Instant::now());
+            let now = Instant::now();
+            let stamp = u32::from_be_bytes([timestamp[0], timestamp[1], timestamp[2], timestamp[3]]);
+            if let (Some(last), Some(before)) = (state.last, state.stamp) {
+                let sent = f64::from(stamp.wrapping_sub(before).cast_signed()) / f64::from(RATE);
+                let apart = ((now - last).as_secs_f64() - sent).abs();
+                // A pause that no timestamp counts is no jitter.
+                if apart < 1.0 {
+                    state.jitter += (apart - state.jitter) / 16.0;
+                }
+            }
+            (state.last, state.stamp) = (Some(now), Some(stamp));
         }
         DIGITS => {
             let at = u32::from_be_bytes([timestamp[0], timestamp[1], timestamp[2], timestamp[3]]);
