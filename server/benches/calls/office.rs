@@ -13,7 +13,7 @@ use cordboard_shared::agent::{AgentProfile, Role};
 use cordboard_shared::call::CallState;
 use cordboard_shared::department::{Department, Destination, Member, Number, Strategy, Trunk};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, NumberId, TrunkId};
-use cordboard_shared::telephony::{Phone, Telephony};
+use cordboard_shared::telephony::{Encryption, Phone, Telephony};
 
 use crate::process::{Process, free, healthy, page, server};
 use crate::table::runtime;
@@ -160,8 +160,12 @@ async fn found(data: &Path) -> Result<()> {
         outbound: None,
         max_calls: 10_000,
     });
-    let phones =
-        (1..).zip(&people).map(|(number, person)| Phone { username: username(number), agent: person.id, rings: true });
+    let phones = (1..).zip(&people).map(|(number, person)| Phone {
+        username: username(number),
+        agent: person.id,
+        rings: true,
+        encryption: Encryption::Off,
+    });
     let directory = Directory {
         account: ACCOUNT,
         name: "Loopback".to_owned(),
