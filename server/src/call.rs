@@ -4,6 +4,7 @@
 //! leg; both legs are joined, or the caller is given a voicemail box. Nothing here knows a socket, a clock,
 //! a database or a task.
 
+mod callback;
 mod command;
 mod device;
 mod dial;
@@ -16,6 +17,7 @@ mod handover;
 mod inbound;
 mod leg;
 mod panel;
+mod park;
 mod person;
 mod queue;
 mod record;
@@ -35,7 +37,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cordboard_media::{BrowserCodecs, Command as Media, PlayId};
-use cordboard_routing::{Engine, Event, Input as Routing, Output};
+use cordboard_routing::{CallingOut, Engine, Event, Input as Routing, Output};
 use cordboard_shared::call::EndedBy;
 use cordboard_shared::event::ServerMessage;
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId, OfferId, RecordingId};
@@ -95,6 +97,8 @@ pub struct CallCenter {
     /// People whose mobile rings.
     mobiles_ready: BTreeSet<AgentId>,
     went_out: WentOut,
+    /// What the engine was told of the numbers that can be called.
+    calling_out: CallingOut,
     /// Calls that the engine knows by another id.
     routes: BTreeMap<CallId, CallId>,
     floor_changed: bool,
@@ -174,6 +178,7 @@ impl CallCenter {
             phones: Vec::new(),
             mobiles_ready: BTreeSet::new(),
             went_out: WentOut::default(),
+            calling_out: CallingOut::default(),
             routes: BTreeMap::new(),
             floor_changed: false,
             floor_told: None,
@@ -194,6 +199,7 @@ impl CallCenter {
         center.all_queues_changed();
         center.carry_on(now);
         center.devices_changed(now);
+        center.tell_calling_out(now);
         center
     }
 
@@ -209,6 +215,7 @@ impl CallCenter {
                 self.tell_codec();
                 self.all_queues_changed();
                 self.devices_changed(now);
+                self.tell_calling_out(now);
             }
             Input::Active(agent) => self.route(now, Routing::Active(agent)),
             Input::CallbackDone { call, reply } => {
@@ -255,6 +262,7 @@ impl CallCenter {
             | Event::PlaceLeft { .. }
             | Event::PlaceKept { .. }
             | Event::CallbackAsked { .. }
+            | Event::CallbackTried { .. }
             | Event::CallbackDue { .. }
             | Event::CallbackDone { .. } => None,
         };
@@ -330,6 +338,7 @@ impl CallCenter {
 
     fn drain(&mut self) {
         self.draining = true;
+        self.tell_calling_out(self.now);
         self.sip(cordboard_sip::Command::SetDraining { retry_after: 10 });
         self.push(Effect::Live {
             to: Audience::Everybody,
@@ -338,6 +347,9 @@ impl CallCenter {
     }
 
     fn stop(&mut self, now: Millis) {
+        // Callbacks stay where they are.
+        self.draining = true;
+        self.tell_calling_out(now);
         let calls: Vec<_> = self.calls.keys().copied().collect();
         for call in calls {
             self.hang_up(now, call, EndedBy::Restart, 503);

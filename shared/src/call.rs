@@ -210,6 +210,8 @@ pub enum StepKind {
     SoundLost,
     /// The sound is back.
     SoundBack,
+    /// The turn of a callback came, and the call was begun for it; `text` says which attempt it is.
+    Callback,
 }
 
 impl StepKind {
@@ -234,6 +236,7 @@ impl StepKind {
             Self::RecordingResumed => "Recording resumed",
             Self::SoundLost => "Sound lost",
             Self::SoundBack => "Sound back",
+            Self::Callback => "Callback, attempt",
         }
     }
 }

@@ -151,6 +151,8 @@ pub enum Then {
     Refused,
     /// The call ends.
     Disconnect,
+    /// A person's own call: the other side is called.
+    Dialed,
     /// Somebody answered.
     Answered,
     /// The caller hung up.

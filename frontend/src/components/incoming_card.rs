@@ -39,7 +39,7 @@ pub(crate) fn IncomingCard() -> impl IntoView {
                 <section class="incoming" aria-label="Incoming call">
                     <div class="incoming-head">
                         <span class="incoming-bell"><Glyph icon=Icon::Bell/></span>
-                        <span>"Incoming call"</span>
+                        <span>{if ring.callback { "Callback: they are dialed when you answer" } else { "Incoming call" }}</span>
                         <span class="incoming-left">{move || format!("{} s left", left().div_ceil(1_000))}</span>
                     </div>
                     <p class="incoming-caller">{softphone::caller(&ring)}</p>

@@ -40,6 +40,7 @@ fn ring() -> Ring {
         why: "first in order".to_owned(),
         ring_ms: 25_000,
         lease_ms: 3_000,
+        callback: false,
     }
 }
 

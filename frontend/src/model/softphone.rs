@@ -359,7 +359,15 @@ impl Softphone {
             }
             // The own call rings at the far side; one that rings here has a card of its own.
             CallState::Ringing if own && call.call.direction != Direction::Inbound => {
-                if !self.incoming.iter().any(|incoming| incoming.ring.call == uid) {
+                let card =
+                    self.incoming.iter().find(|incoming| incoming.ring.call == uid).map(|incoming| incoming.stage);
+                // A callback that was taken here: its number is being dialed.
+                let taken = call.call.direction == Direction::Outbound
+                    && !matches!(card, Some(Stage::Ringing | Stage::Declining));
+                if taken {
+                    self.no_longer_rings(uid);
+                }
+                if taken || card.is_none() {
                     self.calls.put(call);
                     self.plan_rejoin(now, rejoin_after);
                 }

@@ -61,7 +61,7 @@ pub fn steps(decisions: &[Decision], words: &Words<'_>) -> Vec<Step> {
         .map(|decision| Step {
             at: decision.at,
             title: title(decision, words),
-            lines: decision.members.iter().map(|member| line(member, words)).collect(),
+            lines: decision.members.iter().map(|member| line(decision.row, member, words)).collect(),
             then: then(decision.then),
             basis: basis(decision),
         })
@@ -101,9 +101,13 @@ fn title(decision: &Decision, words: &Words<'_>) -> String {
     }
 }
 
-fn line(member: &MemberDecision, words: &Words<'_>) -> Line {
+fn line(row: u8, member: &MemberDecision, words: &Words<'_>) -> Line {
     let name = member.name.clone().unwrap_or_else(|| (words.name)(member.agent));
     let mut text = member.reason.words().to_owned();
+    // In a call of one's own the letter says that it is allowed.
+    if matches!((row, member.reason), (14 | 15, Reason::Rung)) {
+        text = "allowed".to_owned();
+    }
     if let (Some(rang), Some(rest)) = (member.rang_ms.filter(|ms| *ms >= 500), text.strip_prefix("rang")) {
         text = format!("rang {} s{rest}", (rang + 500) / 1_000);
     }
@@ -202,6 +206,7 @@ fn then(then: Then) -> &'static str {
         Then::FollowUp => "Then the call was put on the follow-up list.",
         Then::Refused => "It was refused, and the person who transferred was told why.",
         Then::Disconnect => "Then the call was ended.",
+        Then::Dialed => "Then the other side was called.",
         Then::Answered => "The call was answered.",
         Then::CallerGone => "The caller hung up.",
     }

@@ -43,6 +43,25 @@ pub struct Arrival {
     pub after: u32,
 }
 
+/// Which numbers can be called, so that a callback is not offered to anybody in vain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallingOut {
+    /// Numbers that begin like this are open; without a trunk none is.
+    pub prefixes: Vec<String>,
+    /// Numbers that begin like this are not, all the same.
+    pub closed: Vec<String>,
+    /// Nothing goes out for now: callbacks stay where they are.
+    pub paused: bool,
+}
+
+impl CallingOut {
+    /// Whether this number can be called.
+    pub fn reaches(&self, number: &str) -> bool {
+        let begins = |prefix: &String| !prefix.is_empty() && number.starts_with(prefix.as_str());
+        self.prefixes.iter().any(begins) && !self.closed.iter().any(begins)
+    }
+}
+
 /// All the engine can be told. Together with the instants these are the whole history of its decisions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
@@ -102,6 +121,12 @@ pub enum Input {
         call: CallId,
         /// Agent leg of an own call, or outbound.
         row: Row,
+        /// The call whose ledger gets the entry, when the person is busy under an id of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entry_of: Option<CallId>,
+        /// Ledger entries that call has already.
+        #[serde(default)]
+        after: u32,
     },
     /// After-call work is finished.
     WrapUpDone(AgentId),
@@ -109,10 +134,19 @@ pub enum Input {
     WrapUpExtend(AgentId),
     /// The waiting caller wants to be called back and will hang up.
     CallbackAsked(CallId),
-    /// A due callback is dealt with.
+    /// A callback is dealt with: its caller was reached, or somebody says so.
     CallbackDone(CallId),
+    /// Which numbers can be called from now on.
+    CallingOut(CallingOut),
     /// A deadline has come.
     Timeout,
+}
+
+impl Input {
+    /// A call of a person's own that has no ledger entries yet.
+    pub fn own_call(agent: AgentId, call: CallId, row: Row) -> Self {
+        Self::OwnCall { agent, call, row, entry_of: None, after: 0 }
+    }
 }
 
 /// What time alone has changed in a person's facts; the account writes it down.
@@ -146,6 +180,20 @@ pub enum Output {
         call: CallId,
         /// `blocked_caller`, `no_line_free` or `account_suspended`.
         reason: Reason,
+    },
+    /// A callback's turn has come: a call of its own begins for it. Who is to ring follows; the number is dialed when
+    /// one of them has answered.
+    CallBack {
+        /// The new call.
+        call: CallId,
+        /// The call that asked for it.
+        callback: CallId,
+        /// Whom to call.
+        number: Pii<String>,
+        /// In whose line it stands.
+        department: DepartmentId,
+        /// Which attempt it is, from 1.
+        attempt: u32,
     },
     /// Ring this person.
     Offer {
@@ -237,7 +285,7 @@ pub enum Output {
     PresenceChanged(AgentId),
     /// The line of this department has changed.
     LineChanged(DepartmentId),
-    /// A callback has come due or is dealt with.
+    /// A callback was asked for, tried, put onto the follow-up list or dealt with.
     CallbacksChanged,
     /// Nothing more until then, or until the next input.
     Timeout(Option<Millis>),

@@ -68,6 +68,11 @@ impl Durable {
                 }
             }
             Event::CallbackAsked { callback } => drop(self.callbacks.insert(callback.call, callback.clone())),
+            Event::CallbackTried { call, attempts, again_at } => {
+                if let Some(callback) = self.callbacks.get_mut(call) {
+                    (callback.attempts, callback.again_at) = (*attempts, *again_at);
+                }
+            }
             Event::CallbackDue { call, at } => {
                 if let Some(callback) = self.callbacks.get_mut(call) {
                     callback.due_at = Some(*at);

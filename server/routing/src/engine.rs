@@ -1,10 +1,12 @@
 //! The engine: one per account, single writer, `handle_input` and `poll_output`.
 
 mod arrive;
+mod callback;
 mod choose;
 mod clock;
 mod facts;
 mod offers;
+mod own;
 mod view;
 mod waiting;
 
@@ -17,7 +19,7 @@ use cordboard_shared::{FeedPosition, Millis};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::agent::Agent;
-use crate::command::{EngineError, Input, Output};
+use crate::command::{CallingOut, EngineError, Input, Output};
 use crate::compiled::Compiled;
 use crate::durable::Durable;
 use crate::event::Event;
@@ -56,6 +58,12 @@ struct State {
     legs: BTreeMap<CallId, Leg>,
     /// Mean time a call keeps a person, per department, in milliseconds.
     handle_ms: BTreeMap<DepartmentId, u64>,
+    /// Which numbers can be called.
+    #[serde(default)]
+    calling_out: CallingOut,
+    /// Callbacks in line that are for one person.
+    #[serde(default)]
+    called_back_by: BTreeMap<AgentId, BTreeSet<CallId>>,
 }
 
 /// Which part of the lines a call takes.
@@ -96,6 +104,8 @@ impl Engine {
             by_name: BTreeMap::new(),
             legs: BTreeMap::new(),
             handle_ms: BTreeMap::new(),
+            calling_out: CallingOut::default(),
+            called_back_by: BTreeMap::new(),
         };
         let mut engine = Self { state, rules, outputs: VecDeque::new(), dirty: Dirty::default() };
         engine.policy_in_force(now);
@@ -180,11 +190,17 @@ impl Engine {
             Input::CallEnded(call) => self.call_ended(now, call),
             Input::TakeWaiting(agent, call) => self.take_waiting(now, agent, call),
             Input::PickUp(agent, call) => self.pick_up(now, agent, call),
-            Input::OwnCall { agent, call, row } => self.own_call(now, agent, call, row),
+            Input::OwnCall { agent, call, row, entry_of, after } => {
+                self.own_call(now, agent, call, row, (entry_of.unwrap_or(call), after))
+            }
             Input::WrapUpDone(agent) => self.wrap_up_done(now, agent),
             Input::WrapUpExtend(agent) => self.wrap_up_extend(now, agent),
             Input::CallbackAsked(call) => self.callback_asked(now, call),
-            Input::CallbackDone(call) => self.callback_done(call),
+            Input::CallbackDone(call) => self.callback_done(now, call),
+            Input::CallingOut(open) => {
+                self.calling_out(open);
+                Ok(())
+            }
             Input::Timeout => Ok(()),
         }
     }

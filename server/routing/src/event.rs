@@ -72,7 +72,17 @@ pub enum Event {
         /// The entry.
         callback: Callback,
     },
-    /// The callback's turn has come.
+    /// A call was made for the callback and came to nothing.
+    CallbackTried {
+        /// The call that asked for it.
+        call: CallId,
+        /// How often it has been tried now.
+        attempts: u32,
+        /// When its turn may come again; none: a person has to see to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again_at: Option<Millis>,
+    },
+    /// A person has to see to the callback: it is on the follow-up list.
     CallbackDue {
         /// The call that asked for it.
         call: CallId,
@@ -125,7 +135,16 @@ pub struct Callback {
     pub priority: u8,
     /// When it was asked for.
     pub asked_at: Millis,
-    /// When its turn came.
+    /// Since when it is on the follow-up list, for a person to see to it.
     #[serde(default)]
     pub due_at: Option<Millis>,
+    /// Calls that were made for it and came to nothing.
+    #[serde(default)]
+    pub attempts: u32,
+    /// After such a call its turn does not come before then.
+    #[serde(default)]
+    pub again_at: Option<Millis>,
+    /// Ledger entries of the call that asked for it.
+    #[serde(default)]
+    pub steps: u32,
 }

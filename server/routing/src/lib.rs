@@ -26,7 +26,7 @@ mod strategy;
 
 pub use agent::{Agent, DeviceId, DeviceKind, Layers, Load};
 pub use check::{MOST_WINDOWS, check_hours, check_policy};
-pub use command::{Arrival, Elapsed, EngineError, Input, Output, Target};
+pub use command::{Arrival, CallingOut, Elapsed, EngineError, Input, Output, Target};
 use cordboard_shared::FeedPosition;
 pub use durable::{Bound, Durable};
 pub use engine::Engine;

@@ -32,10 +32,10 @@ pub enum Exhausted {
     },
     /// The caller keeps the place and is called back: said to them, then the call ends.
     Callback,
-    /// Onto the follow-up list of this person; then the call ends.
+    /// Onto the follow-up list; then the call ends.
     FollowUp {
-        /// For whom.
-        agent: AgentId,
+        /// For whom, if for one person.
+        agent: Option<AgentId>,
     },
     /// Nothing happens to the caller; whoever transferred or picked up is told why.
     Refused {
@@ -112,6 +112,9 @@ pub(crate) struct Line {
     /// The last place told to the caller.
     pub(crate) told: Option<u32>,
     pub(crate) announce_at: Option<Millis>,
+    /// The call that asked to be called back, while it is open whether this one reaches that caller.
+    #[serde(default)]
+    pub(crate) callback: Option<CallId>,
 }
 
 impl Line {
@@ -140,6 +143,7 @@ impl Line {
             queued: None,
             told: None,
             announce_at: None,
+            callback: None,
         }
     }
 
@@ -157,6 +161,14 @@ impl Line {
         match self.state {
             LineState::Choosing | LineState::Waiting | LineState::Offered(_) => true,
             LineState::Connected { .. } => false,
+        }
+    }
+
+    /// Who has it.
+    pub(crate) fn connected(&self) -> Option<AgentId> {
+        match self.state {
+            LineState::Connected { agent, .. } => Some(agent),
+            LineState::Choosing | LineState::Waiting | LineState::Offered(_) => None,
         }
     }
 

@@ -214,7 +214,7 @@ impl Seen {
             Exhausted::Voicemail { mailbox } => ("voicemail", Some(mailbox.clone())),
             Exhausted::Message { audio } => ("message", Some(audio.clone())),
             Exhausted::Callback => ("callback", None),
-            Exhausted::FollowUp { agent } => ("follow_up", Some(agent.to_string())),
+            Exhausted::FollowUp { agent } => ("follow_up", agent.map(|agent| agent.to_string())),
             Exhausted::Refused { reason } => ("refused", Some(reason.words().to_owned())),
             Exhausted::Disconnect => ("disconnect", None),
         };

@@ -21,6 +21,7 @@ pub(super) fn row(account: AccountId, at: Millis, event: &Event) -> serde_json::
         | Event::PlaceLeft { .. }
         | Event::PlaceKept { .. }
         | Event::CallbackAsked { .. }
+        | Event::CallbackTried { .. }
         | Event::CallbackDue { .. }
         | Event::CallbackDone { .. } => None,
     };

@@ -254,7 +254,8 @@ impl CallCenter {
         }) else {
             return;
         };
-        let from = NameAddr::new(name.as_ref().map(|name| name.0.as_str()), SipUri::new(Some(&from), here));
+        let name = name.map(|name| name.0).or_else(|| self.is_to_be_dialed(id).then(|| "Callback".to_owned()));
+        let from = NameAddr::new(name.as_deref(), SipUri::new(Some(&from), here));
         let Some((sip, _)) = self.sip_leg(owner) else { return };
         let Some(sdp) = sip.make_offer(Direction::SendRecv) else { return };
         let dialog = sip.dialog;

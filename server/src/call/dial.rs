@@ -18,7 +18,7 @@ use super::record::{Call, CallerLeg, Own, Phase};
 use super::{CallCenter, Effect, Owner};
 
 /// The own device must be there within this time, in milliseconds.
-const OWN_DEVICE_MS: u64 = 30_000;
+pub(super) const OWN_DEVICE_MS: u64 = 30_000;
 /// The other side may ring for so long, in milliseconds.
 const RING_MS: u64 = 120_000;
 
@@ -122,6 +122,9 @@ impl CallCenter {
     pub(super) fn place_call(&mut self, now: Millis, agent: AgentId, wish: Wish) -> Result<CallId, Problem> {
         if self.draining {
             return Err(Problem::new(ProblemCode::Draining, "The server is stopping and takes no new calls."));
+        }
+        if wish.callback.is_some_and(|callback| self.is_called_back(callback)) {
+            return Err(Problem::new(ProblemCode::NotAllowed, "They are being called back already."));
         }
         let department = wish.department.or_else(|| {
             self.directory.departments.iter().find(|it| self.directory.is_member(agent, it.id)).map(|it| it.id)
@@ -242,19 +245,21 @@ impl CallCenter {
     ) -> Result<CallId, Problem> {
         if !consults {
             let call = if goes_out { id } else { busy };
+            let entry_of = (!goes_out).then_some(id);
             let rows: &[Row] = match (goes_out, own_phone) {
                 (true, true) => &[Row::OwnCallLeg, Row::Outbound],
                 (true, false) => &[Row::Outbound],
                 (false, _) => &[Row::OwnCallLeg],
             };
-            for row in rows {
-                if let Err(error) = self.try_route(now, Routing::OwnCall { agent, call, row: *row }) {
-                    if *row == Row::Outbound && rows.len() > 1 {
-                        self.route(now, Routing::CallEnded(call));
-                    }
-                    self.forget_own(id);
-                    return Err(not_now(&engine_problem(error)));
-                }
+            // All of them are asked first: a call that is not allowed leaves no half of its ledger.
+            let asked = rows.iter().try_for_each(|row| self.engine.may_call(agent, *row));
+            let asked = asked.and_then(|()| {
+                let own = |row: &Row| Routing::OwnCall { agent, call, row: *row, entry_of, after: 0 };
+                rows.iter().try_for_each(|row| self.try_route(now, own(row)))
+            });
+            if let Err(error) = asked {
+                self.forget_own(id);
+                return Err(not_now(&engine_problem(error)));
             }
             if goes_out && self.calls.get(&id).is_none_or(Call::is_over) {
                 return Err(Problem::new(ProblemCode::NotAllowed, "All lines for outgoing calls are taken."));

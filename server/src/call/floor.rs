@@ -14,7 +14,8 @@ impl CallCenter {
     /// A call as it stands on the floor; none while somebody has it.
     pub(super) fn floor_call(&self, id: CallId) -> Option<FloorCall> {
         let call = self.calls.get(&id)?;
-        let party = &call.view.from;
+        let outbound = call.view.direction == cordboard_shared::call::Direction::Outbound;
+        let party = if outbound { &call.view.to } else { &call.view.from };
         let (state, agents, since, slot) = match (&call.phase, &call.parked) {
             (Phase::Parked, Some(parked)) => {
                 (FloorState::Parked, vec![parked.by], parked.since, Some(parked.slot.to_string()))

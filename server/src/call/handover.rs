@@ -1,4 +1,4 @@
-//! Handing a call over: blind and warm transfers, the park, taking and moving calls.
+//! Handing a call over: blind and warm transfers, by panel, by keys and by REFER.
 
 use cordboard_routing::{EngineError, Input as Routing, Row, Target};
 use cordboard_shared::call::{CallState, EndedBy, StepKind};
@@ -13,10 +13,6 @@ use super::panel::{call_ended, engine_problem};
 use super::record::Phase;
 use super::{CallCenter, Owner, SocketId};
 
-/// A parked call goes back to the one who parked it after so long, in milliseconds.
-const PARK_MS: u64 = 180_000;
-/// The places of the park.
-pub(super) const SLOTS: std::ops::RangeInclusive<u16> = 701..=720;
 /// After the last key of an extension, in milliseconds.
 const KEYS_MS: u64 = 3_000;
 /// A star alone is for the far side after so long, in milliseconds.
@@ -40,14 +36,6 @@ impl Transfer {
     pub(super) fn view(&self) -> TransferView {
         TransferView { mode: self.mode, to: self.to.clone().into(), consult: self.consult, answered: self.answered }
     }
-}
-
-/// A call in the park.
-#[derive(Clone, Debug)]
-pub(super) struct Parked {
-    pub(super) slot: u16,
-    pub(super) by: AgentId,
-    pub(super) since: Millis,
 }
 
 impl CallCenter {
@@ -76,7 +64,7 @@ impl CallCenter {
     }
 
     /// The call, if this person may hand it over now.
-    fn to_be_handed(&self, agent: AgentId, id: CallId) -> Result<(), Problem> {
+    pub(super) fn to_be_handed(&self, agent: AgentId, id: CallId) -> Result<(), Problem> {
         let call = self.call_of(agent, id).ok_or_else(call_ended)?;
         if call.view.agent != Some(agent) || call.phase != Phase::Connected {
             return Err(Problem::new(ProblemCode::CannotTransfer, "Only a call you have answered can be handed over."));
@@ -159,7 +147,7 @@ impl CallCenter {
     }
 
     /// The person's side of a call ends, and the caller stays.
-    fn let_go(&mut self, now: Millis, id: CallId, agent: AgentId) {
+    pub(super) fn let_go(&mut self, now: Millis, id: CallId, agent: AgentId) {
         self.drop_desks(id, None);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.talked_ms += call.joined_at.take().map_or(0, |at| now.since(at));
@@ -396,7 +384,10 @@ impl CallCenter {
             self.route(now, Routing::WrapUpDone(agent));
         }
         let busy = CallId::new(now, self.random_bytes());
-        if self.try_route(now, Routing::OwnCall { agent, call: busy, row: Row::OwnCallLeg }).is_err() {
+        let after = self.calls.get(&consult).map_or(0, |call| call.decided);
+        let row = Row::OwnCallLeg;
+        let own = Routing::OwnCall { agent, call: busy, row, entry_of: Some(consult), after };
+        if self.try_route(now, own).is_err() {
             return self.hang_up(now, consult, EndedBy::System, 480);
         }
         if let Some(own) = self.calls.get_mut(&consult).and_then(|call| call.caller.person.as_mut()) {
@@ -423,120 +414,6 @@ impl CallCenter {
             EndedBy::Agent
         };
         self.hang_up(now, id, by, 480);
-        Ok(json!({}))
-    }
-
-    pub(super) fn park(&mut self, now: Millis, agent: AgentId, id: CallId) -> Result<Value, Problem> {
-        self.to_be_handed(agent, id)?;
-        let taken: Vec<_> = self.calls.values().filter_map(|call| Some(call.parked.as_ref()?.slot)).collect();
-        let full = || Problem::new(ProblemCode::CannotTransfer, "Every place of the park is taken.");
-        let slot = SLOTS.into_iter().find(|slot| !taken.contains(slot)).ok_or_else(full)?;
-        self.let_go(now, id, agent);
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.phase = Phase::Parked;
-            call.transfer = None;
-            call.parked = Some(Parked { slot, by: agent, since: now });
-            call.deadline = Some(now + PARK_MS);
-            call.step(now, StepKind::Parked, Some(agent), Some(slot.to_string()));
-        }
-        self.music(id);
-        self.publish(id);
-        Ok(json!({ "slot": slot.to_string() }))
-    }
-
-    /// Nobody has taken it from the park.
-    pub(super) fn park_timeout(&mut self, now: Millis, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(parked) = call.parked.take() else { return };
-        call.transfer = Some(Transfer {
-            mode: TransferMode::Blind,
-            to: parked.slot.to_string(),
-            by: parked.by,
-            consult: None,
-            answered: false,
-            returns: false,
-        });
-        self.come_back(now, id);
-    }
-
-    /// The call parked there.
-    pub(super) fn parked_at(&self, slot: &str) -> Option<CallId> {
-        let slot = slot.parse::<u16>().ok()?;
-        self.calls.iter().find(|(_, call)| call.parked.as_ref().is_some_and(|it| it.slot == slot)).map(|(id, _)| *id)
-    }
-
-    /// Takes a call from the park, the line, or a colleague it rings at.
-    pub(super) fn take(&mut self, now: Millis, device: Device, agent: AgentId, id: CallId) -> Result<Value, Problem> {
-        let floor = self.floor_call(id).filter(|call| self.sees_on_floor(agent, call)).ok_or_else(call_ended)?;
-        let before = self.calls.get_mut(&id).and_then(|call| call.desk.replace(device));
-        let undo = |center: &mut Self, error| {
-            if let Some(call) = center.calls.get_mut(&id) {
-                call.desk = before;
-            }
-            engine_problem(error)
-        };
-        match floor.state {
-            cordboard_shared::event::FloorState::Parked => {
-                let own = Routing::OwnCall { agent, call: id, row: Row::OwnCallLeg };
-                self.try_route(now, own).map_err(|error| undo(self, error))?;
-                if let Some(call) = self.calls.get_mut(&id) {
-                    let slot = call.parked.take().map(|it| it.slot.to_string());
-                    call.routed = id;
-                    call.in_engine = true;
-                    call.step(now, StepKind::Retrieved, Some(agent), slot);
-                }
-                self.has_taken(now, id, agent);
-            }
-            cordboard_shared::event::FloorState::Waiting => {
-                let routed = self.calls.get(&id).map_or(id, |call| call.routed);
-                self.try_route(now, Routing::TakeWaiting(agent, routed)).map_err(|error| undo(self, error))?;
-            }
-            cordboard_shared::event::FloorState::Ringing => {
-                let routed = self.calls.get(&id).map_or(id, |call| call.routed);
-                self.try_route(now, Routing::PickUp(agent, routed)).map_err(|error| undo(self, error))?;
-                self.step(now, id, StepKind::PickedUp, Some(agent));
-                self.publish(id);
-            }
-        }
-        Ok(json!({ "call": id }))
-    }
-
-    /// The person has the call from here on; the sound of the device follows.
-    fn has_taken(&mut self, now: Millis, id: CallId, agent: AgentId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.phase = Phase::Connecting;
-        call.deadline = Some(now + super::SOUND_WAIT_MS);
-        call.joined_at = Some(now);
-        call.view.agent = Some(agent);
-        call.view.state = CallState::Connected;
-        call.view.cause = None;
-        self.publish(id);
-        self.try_join(id);
-    }
-
-    /// Brings the sound to another device of one's own.
-    pub(super) fn move_to(
-        &mut self,
-        now: Millis,
-        socket: SocketId,
-        agent: AgentId,
-        id: CallId,
-        name: Option<&str>,
-    ) -> Result<Value, Problem> {
-        self.call_of(agent, id).filter(|call| call.view.agent == Some(agent)).ok_or_else(call_ended)?;
-        let gone =
-            || Problem::new(ProblemCode::InvalidField, "There is no such device now.").with("pointer", "/device");
-        let device = self.device_named(agent, name, socket).ok_or_else(gone)?;
-        match device {
-            // Its `rtc.offer` moves the sound.
-            Device::Tab(_) | Device::Outside => {}
-            Device::Phone(_) => drop(self.call_device(now, id, device, agent, None)),
-            Device::Mobile(_) => {
-                let number = self.mobile_of(agent).ok_or_else(gone)?;
-                self.may_go_out(now, &number)?;
-                self.call_device(now, id, device, agent, Some(number));
-            }
-        }
         Ok(json!({}))
     }
 

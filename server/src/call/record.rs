@@ -16,8 +16,9 @@ use cordboard_sip::Command as Sip;
 use super::device::Device;
 use super::dial::Dialing;
 use super::effect::{Audience, Effect};
-use super::handover::{Parked, Transfer};
+use super::handover::Transfer;
 use super::leg::SipLeg;
+use super::park::Parked;
 use super::tape::Tape;
 use super::{CallCenter, FlowRun, Owner, ReplyTo};
 
@@ -369,6 +370,8 @@ impl CallCenter {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let leg = call.caller.leg;
         match call.caller.sip.as_mut() {
+            // Nobody is on the line yet.
+            Some(sip) if sip.outgoing && !sip.accepted => {}
             Some(sip) if !sip.accepted => {
                 if !std::mem::replace(&mut sip.ringing, true) {
                     let dialog = sip.dialog;

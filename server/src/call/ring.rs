@@ -122,6 +122,9 @@ impl CallCenter {
 
     /// Somebody pressed Answer, and won.
     pub(super) fn connect(&mut self, now: Millis, offer: OfferId, id: CallId, agent: AgentId) {
+        if self.is_to_be_dialed(id) {
+            return self.callback_taken(now, offer, id, agent);
+        }
         self.offers.remove(&offer);
         self.accept(id);
         let Some(call) = self.calls.get_mut(&id) else { return };

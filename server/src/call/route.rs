@@ -2,7 +2,7 @@
 
 use cordboard_routing::{Arrival, EngineError, Input as Routing, Output, Row, Target};
 use cordboard_shared::Millis;
-use cordboard_shared::call::{CallState, EndedBy};
+use cordboard_shared::call::{CallState, Direction, EndedBy};
 use cordboard_shared::event::{LEASE_MS, Ring, ServerMessage};
 use cordboard_shared::id::CallId;
 
@@ -81,11 +81,17 @@ impl CallCenter {
         match output {
             Output::Admitted(call) => self.admitted(now, call),
             Output::Refused { call, reason } => self.refused(now, call, reason),
+            Output::CallBack { call, callback, number, department, attempt } => {
+                self.call_back(now, call, callback, &number, department, attempt);
+            }
             Output::Offer { offer, call, agent, department, waited_ms, ring_ms, why } => {
                 let call = self.meant(call);
                 let Some(view) = self.calls.get(&call).map(|call| &call.view) else { return };
-                let (from, name) = (view.from.number.clone(), view.from.name.clone());
-                let ring = Ring { offer, call, from, name, department, waited_ms, why, ring_ms, lease_ms: LEASE_MS };
+                let callback = self.is_to_be_dialed(call);
+                let party = if view.direction == Direction::Outbound { &view.to } else { &view.from };
+                let (from, name) = (party.number.clone(), party.name.clone());
+                let lease_ms = LEASE_MS;
+                let ring = Ring { offer, call, from, name, department, waited_ms, why, ring_ms, lease_ms, callback };
                 self.start_ringing(now, RingingOffer { call, agent, ring, since: now, confirmed: false });
             }
             Output::Withdraw { offer, call, agent, reason } => {

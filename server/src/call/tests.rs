@@ -19,11 +19,14 @@ use serde_json::Value;
 
 use super::*;
 
+mod callbacks;
 mod door;
 mod floor;
 mod flows;
+mod outside;
 mod own;
 mod people;
+mod phones;
 mod secure;
 mod trace;
 mod waiting;

@@ -22,6 +22,9 @@ const LONG_WAITS: [u64; 5] = [25, 30, 40, 50, 60];
 
 impl CallCenter {
     pub(super) fn wait_in_line(&mut self, id: CallId) {
+        if self.is_to_be_dialed(id) {
+            return self.callback_waits(id);
+        }
         self.accept(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.view.state = CallState::Waiting;

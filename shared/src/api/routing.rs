@@ -168,7 +168,7 @@ pub struct LineEntry {
     pub callback: bool,
 }
 
-/// A callback whose turn has come, on the follow-up list.
+/// A callback that is not dealt with: in line, or on the follow-up list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallbackView {
     /// The call that asked for it.
@@ -181,8 +181,11 @@ pub struct CallbackView {
     pub agent: Option<AgentId>,
     /// When it was asked for.
     pub asked_at: Millis,
-    /// When its turn came; none while it stands in line.
+    /// Since when it is on the follow-up list; none while it stands in line, or is being made.
     pub due_at: Option<Millis>,
+    /// Calls that were made for it and reached nobody.
+    #[serde(default)]
+    pub attempts: u32,
 }
 
 /// `GET /core/callbacks`.

@@ -181,7 +181,12 @@ impl Engine {
     }
 
     /// The person this caller is bound to: assigned in the contacts, or remembered from the last answer.
-    fn binding(&self, now: Millis, department: &Department, caller: Option<&Pii<String>>) -> Option<Binding> {
+    pub(super) fn binding(
+        &self,
+        now: Millis,
+        department: &Department,
+        caller: Option<&Pii<String>>,
+    ) -> Option<Binding> {
         let caller = caller?;
         let assigned = self.rules.contact(&caller.0).and_then(|contact| contact.agent);
         let remembered = || {
@@ -201,6 +206,10 @@ impl Engine {
     /// Takes the next link of the fallback chain; whether the engine has let go of the call.
     pub(super) fn fall_back(&mut self, now: Millis, call: CallId, candidates: &[Candidate]) -> bool {
         let Some(line) = self.state.lines.get_mut(&call) else { return true };
+        if line.callback.is_some() {
+            self.nobody_calls_back(now, call, candidates);
+            return true;
+        }
         let link = if line.chain.is_empty() { Fallback::Disconnect } else { line.chain.remove(0) };
         let Some(line) = self.state.lines.get(&call) else { return true };
         let from = line.department().unwrap_or_default();
@@ -235,7 +244,8 @@ impl Engine {
                 return false;
             }
             Fallback::Callback => {
-                self.keep_as_callback(now, call);
+                let steps = line.step + 1;
+                self.keep_as_callback(now, call, steps);
                 (Then::Callback, Exhausted::Callback)
             }
             Fallback::Voicemail { mailbox } => (Then::Voicemail, Exhausted::Voicemail { mailbox }),
@@ -248,7 +258,7 @@ impl Engine {
     }
 
     /// Notes that a call is for this person by name.
-    fn name(&mut self, call: CallId, agent: AgentId) {
+    pub(super) fn name(&mut self, call: CallId, agent: AgentId) {
         self.state.by_name.entry(agent).or_default().insert(call);
     }
 
@@ -256,6 +266,13 @@ impl Engine {
     pub(super) fn drop_line(&mut self, call: CallId) {
         self.unname(call);
         self.state.lines.remove(&call);
+        if self.state.legs.get(&call) == Some(&Leg::Outbound) {
+            self.state.legs.remove(&call);
+            if self.policy().settings.lines.is_some() {
+                // A callback may have waited for this line.
+                self.callbacks_look();
+            }
+        }
     }
 
     /// Takes back that a call is for anybody by name.
@@ -298,7 +315,7 @@ impl Engine {
             Row::BlindTransfer | Row::WarmTransfer | Row::Pickup => (Then::Refused, Exhausted::Refused { reason }),
             Row::Callback => {
                 self.follow_up(now, call, agent);
-                (Then::FollowUp, Exhausted::FollowUp { agent })
+                (Then::FollowUp, Exhausted::FollowUp { agent: Some(agent) })
             }
             Row::Queue
             | Row::AlwaysInclude
@@ -332,6 +349,9 @@ impl Engine {
             priority: line.priority,
             asked_at: line.arrived_at,
             due_at: Some(now),
+            attempts: 0,
+            again_at: None,
+            steps: line.step,
         };
         self.remember(Event::CallbackAsked { callback });
         self.push(Output::CallbacksChanged);

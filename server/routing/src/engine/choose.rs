@@ -132,6 +132,7 @@ impl Engine {
             };
             let by_name = self.state.by_name.get(&id).into_iter().flatten().copied();
             calls.extend(by_name.filter(|call| !in_these(call)));
+            calls.extend(self.called_back_by(id));
         }
         (calls, ends)
     }
@@ -142,7 +143,7 @@ impl Engine {
             Some(line) if line.is_open() => (line.department(), line.priority, line.since, line.place),
             Some(_) => return None,
             None => {
-                let callback = self.state.durable.callbacks.get(&call).filter(|it| it.due_at.is_none())?;
+                let callback = self.state.durable.callbacks.get(&call).filter(|it| self.stands(it))?;
                 (callback.department, callback.priority, callback.since, callback.place)
             }
         };
@@ -193,10 +194,12 @@ impl Engine {
     /// Until when the call waits for somebody busy.
     fn longest_wait(&self, line: &Line) -> Millis {
         match (line.target, line.binding) {
-            (_, Some(binding)) if binding.mode == StickyMode::Strict => binding.until,
+            (_, Some(binding)) if binding.mode == StickyMode::Strict && line.callback.is_none() => binding.until,
             (Target::Department(id), _) => {
                 let seconds = self.rules.department(id).map_or(0, |it| it.max_wait_seconds);
-                line.entered_at + u64::from(seconds) * 1_000
+                // A callback's own wait begins with its call.
+                let since = if line.callback.is_some() { line.arrived_at } else { line.entered_at };
+                since + u64::from(seconds) * 1_000
             }
             (Target::Agent(_), _) => line.entered_at + CALLBACK_WAIT_MS,
         }
@@ -246,7 +249,7 @@ impl Engine {
             let is_bound = bound.is_some_and(|it| it.agent == member.agent);
             let row = if member.always_include { Row::AlwaysInclude } else { Row::Queue };
             let judge = |layers: &[Verdict]| {
-                self.judge_member(ready, agent, (bound.filter(|_| is_bound), row), emergency, layers)
+                self.judge_member(ready, agent, (bound.filter(|_| is_bound), row), (emergency, line), layers)
             };
             let judged = judge(&agent.blocked_by());
             let mut standing = self.standing(now, line, agent, judged);
@@ -263,7 +266,7 @@ impl Engine {
                     standing = Standing::Unskilled;
                 }
             }
-            if judged.row == Row::StickyStrict && judged.letter != Letter::Waits {
+            if matches!(judged.row, Row::StickyStrict | Row::Callback) && judged.letter != Letter::Waits {
                 worth_waiting = false;
             }
             found.push((!is_bound, agent.idle_since, Candidate { agent: agent.id, judged, standing, worth_waiting }));
@@ -285,7 +288,8 @@ impl Engine {
 
     /// An assigned person who is no member of the department.
     fn bound_stranger(&self, now: Millis, line: &Line, ready: &Ready, agent: &Agent, emergency: bool) -> Candidate {
-        let judge = |layers: &[Verdict]| self.judge_member(ready, agent, (line.binding, Row::Queue), emergency, layers);
+        let judge =
+            |layers: &[Verdict]| self.judge_member(ready, agent, (line.binding, Row::Queue), (emergency, line), layers);
         let judged = judge(&agent.blocked_by());
         let standing = self.standing(now, line, agent, judged);
         let busy = matches!(standing, Standing::Blocked) && agent.load != Load::Idle;
@@ -298,23 +302,24 @@ impl Engine {
         ready: &Ready,
         agent: &Agent,
         (bound, row): (Option<crate::line::Binding>, Row),
-        emergency: bool,
+        (emergency, line): (bool, &Line),
         layers: &[Verdict],
     ) -> Judged {
+        let callback = line.callback.is_some();
+        let own = |row| if callback { Row::Callback } else { row };
         let first = match bound.map(|it| it.mode) {
-            Some(StickyMode::Strict) => return self.judge_in(&ready.matrix, agent, Row::StickyStrict, layers),
-            Some(StickyMode::Loose) => self.judge_in(&ready.matrix, agent, Row::StickyLoose, layers),
+            Some(StickyMode::Strict) => return self.judge_in(&ready.matrix, agent, own(Row::StickyStrict), layers),
+            Some(StickyMode::Loose) => self.judge_in(&ready.matrix, agent, own(Row::StickyLoose), layers),
             None => self.judge_in(&ready.matrix, agent, row, layers),
         };
         if first.rings() {
             return first;
         }
-        let others = [(bound.is_some(), row), (emergency, Row::Emergency)];
-        let better = others
-            .into_iter()
-            .filter(|(applies, _)| *applies)
-            .map(|(_, row)| self.judge_in(&ready.matrix, agent, row, layers));
-        better.into_iter().find(|judged| judged.rings()).unwrap_or(first)
+        let by = |row| self.judge_in(&ready.matrix, agent, row, layers);
+        let ordinary = bound.map(|_| by(row)).filter(|judged| judged.rings());
+        // A route is what rings people while it holds. Who is merely busy needs none: their own row decides.
+        let needs_route = emergency && !first.layer.is_load();
+        ordinary.or_else(|| needs_route.then(|| by(Row::Emergency))).unwrap_or(first)
     }
 
     /// A caller bound loosely rings their person alone first; then the department's own number ring.
@@ -353,7 +358,22 @@ impl Engine {
         }
     }
 
+    /// Of a department that rings several at once the next ones are a wave when somebody of the last has rung out.
+    fn next_wave(&mut self, call: CallId) {
+        let Some(line) = self.state.lines.get_mut(&call) else { return };
+        let department = line.department().and_then(|id| self.rules.department(id));
+        let waves = department.is_some_and(|it| it.strategy == Strategy::Simultaneous);
+        let Some(last) = line.open.last_mut().filter(|_| waves) else { return };
+        let rang_out = last.members.iter().any(|member| member.reason == Reason::MissedNoAnswer);
+        if rang_out && last.then == Then::NextMember {
+            last.then = Then::NextWave;
+            let decision = Box::new(last.clone());
+            self.push(Output::Decided { call, decision });
+        }
+    }
+
     fn offer(&mut self, now: Millis, call: CallId, candidates: &[Candidate], chosen: &[AgentId], slots: u32) {
+        self.next_wave(call);
         self.decide(now, call, candidates, chosen, slots, Then::NextMember);
         let Some(line) = self.state.lines.get(&call) else { return };
         let department = line.department();
@@ -361,7 +381,7 @@ impl Engine {
             .and_then(|id| self.rules.department(id))
             .map_or(RING_SECONDS_DIRECT, |department| department.ring_seconds.clamp(10, 60));
         let ring_ms = u64::from(seconds) * 1_000;
-        let waited_ms = now.since(line.arrived_at);
+        let waited_ms = now.since(if line.callback.is_some() { line.since } else { line.arrived_at });
         for agent in chosen {
             let Some(line) = self.state.lines.get(&call) else { return };
             let Some(index) = candidates.iter().position(|candidate| candidate.agent == *agent) else { continue };
@@ -415,15 +435,35 @@ impl Engine {
         then: Then,
     ) {
         let Some(line) = self.state.lines.get(&call) else { return };
+        let decision = self.entry(now, line, candidates, chosen, slots, then);
+        let Some(line) = self.state.lines.get_mut(&call) else { return };
+        line.step += 1;
+        if line.offers().next().is_none() {
+            line.open.clear();
+        }
+        line.open.push(decision.clone());
+        self.push(Output::Decided { call, decision: Box::new(decision) });
+    }
+
+    /// The entry of a choice among these people for this call.
+    pub(super) fn entry(
+        &self,
+        now: Millis,
+        line: &Line,
+        candidates: &[Candidate],
+        chosen: &[AgentId],
+        slots: u32,
+        then: Then,
+    ) -> Decision {
         let department = line.department();
         let strategy = department.and_then(|id| self.rules.department(id)).map(|it| it.strategy);
         let spare =
             if strategy == Some(Strategy::Simultaneous) { Reason::SkippedWaveLimit } else { Reason::NotReached };
         let members = candidates.iter().zip(1..).map(|(candidate, order)| {
             let is_chosen = chosen.contains(&candidate.agent);
-            self.member(candidate, order, is_chosen.then(|| rung(candidate.judged)), spare)
+            self.member(candidate, order, is_chosen.then(|| rung_for(line, candidate.judged)), spare, line)
         });
-        let decision = Decision {
+        Decision {
             step: line.step + 1,
             at: now,
             row: line.row.number(),
@@ -435,17 +475,17 @@ impl Engine {
             slots,
             members: members.collect(),
             then,
-        };
-        let Some(line) = self.state.lines.get_mut(&call) else { return };
-        line.step += 1;
-        if line.offers().next().is_none() {
-            line.open.clear();
         }
-        line.open.push(decision.clone());
-        self.push(Output::Decided { call, decision: Box::new(decision) });
     }
 
-    fn member(&self, candidate: &Candidate, order: u32, rung_as: Option<Reason>, spare: Reason) -> MemberDecision {
+    fn member(
+        &self,
+        candidate: &Candidate,
+        order: u32,
+        rung_as: Option<Reason>,
+        spare: Reason,
+        line: &Line,
+    ) -> MemberDecision {
         let describe = |reason, rang_ms, fact| MemberDecision {
             agent: candidate.agent,
             name: None,
@@ -460,7 +500,7 @@ impl Engine {
         }
         match &candidate.standing {
             Standing::Free => describe(spare, None, None),
-            Standing::Ringing(for_ms) => describe(rung(candidate.judged), Some(*for_ms), None),
+            Standing::Ringing(for_ms) => describe(rung_for(line, candidate.judged), Some(*for_ms), None),
             Standing::Tried(tried) => {
                 MemberDecision { cell: tried.cell.clone(), ..describe(tried.reason, tried.rang_ms, None) }
             }
@@ -495,6 +535,9 @@ impl Engine {
         if line.binding.is_some_and(|binding| binding.agent == candidates[index].agent) {
             return "you know this caller".to_owned();
         }
+        if line.callback.is_some() {
+            return "they asked to be called back, and it is their turn".to_owned();
+        }
         let tried = !line.tried.is_empty();
         match department.strategy {
             Strategy::Simultaneous => format!("rings with others of {count}"),
@@ -506,5 +549,13 @@ impl Engine {
             }
             Strategy::Serial => format!("number {} of {count} in order, nobody before you could ring", index + 1),
         }
+    }
+}
+
+/// The word for a person who is rung with this call: a callback says so, whoever takes it.
+fn rung_for(line: &Line, judged: Judged) -> Reason {
+    match rung(judged) {
+        Reason::Rung if line.callback.is_some() => Reason::RungCallback,
+        other => other,
     }
 }

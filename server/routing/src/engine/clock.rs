@@ -34,6 +34,8 @@ pub(super) enum Timer {
     Line(CallId),
     /// A kept place is given up.
     Place(CallId),
+    /// A callback looks around: its pause is over, the department opens, a need relaxes.
+    Callback(CallId),
     /// An emergency route begins or ends.
     Emergency,
 }
@@ -87,6 +89,7 @@ impl Engine {
                     self.remember(Event::PlaceLeft { call });
                 }
             }
+            Timer::Callback(call) => self.callback_looks(at, call),
             Timer::Emergency => {
                 self.dirty.less.extend(self.state.agents.keys());
                 self.dirty.freed.extend(self.state.agents.keys());

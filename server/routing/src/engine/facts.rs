@@ -39,6 +39,7 @@ impl Engine {
             | Event::PlaceLeft { .. }
             | Event::PlaceKept { .. }
             | Event::CallbackAsked { .. }
+            | Event::CallbackTried { .. }
             | Event::CallbackDue { .. }
             | Event::CallbackDone { .. }) => self.state.durable.apply(&event),
         }
@@ -284,51 +285,6 @@ impl Engine {
             }
         }
         self.push(Output::PresenceChanged(id));
-    }
-
-    /// A call of the person's own, or its agent leg: rows 14 and 15. What goes out takes a line.
-    pub(super) fn own_call(
-        &mut self,
-        now: Millis,
-        id: AgentId,
-        call: cordboard_shared::id::CallId,
-        row: Row,
-    ) -> Result<(), EngineError> {
-        use crate::command::Target;
-        use crate::line::{Line, LineState};
-
-        let agent = self.agent(id).ok_or(EngineError::UnknownAgent)?;
-        let own_leg = self.state.lines.get(&call).is_some_and(|line| {
-            line.row == Row::OwnCallLeg && matches!(line.state, LineState::Connected { agent, .. } if agent == id)
-        });
-        // The call that keeps them busy is this one.
-        let layers = if own_leg { agent.blocked_when_idle() } else { agent.blocked_by() };
-        let judged = self.judge(agent, None, row, &layers);
-        // Without a browser only a phone can carry the call.
-        let has_phone = agent.devices.values().any(|kind| *kind == DeviceKind::Phone);
-        if !(judged.rings() || (judged.letter == crate::matrix::Letter::PhoneOnly && has_phone)) {
-            return Err(EngineError::NotAllowed(judged.layer));
-        }
-        if !own_leg && self.state.lines.contains_key(&call) {
-            return Err(EngineError::UnknownCall);
-        }
-        let goes_out = row == Row::Outbound;
-        let outbound = self.state.legs.values().filter(|leg| **leg == super::Leg::Outbound).count();
-        let lines = super::arrive::outbound_lines(&self.policy().settings);
-        if goes_out && lines.is_some_and(|lines| outbound >= lines) {
-            self.refuse(now, call, row, Reason::NoLineFree);
-            self.push(Output::Refused { call, reason: Reason::NoLineFree });
-            return Ok(());
-        }
-        let mut line = Line::new(call, Target::Agent(id), row, now);
-        line.state = LineState::Connected { agent: id, since: now, wrap_up_ms: 0 };
-        self.state.lines.insert(call, line);
-        if goes_out {
-            self.state.legs.insert(call, super::Leg::Outbound);
-        }
-        self.touch(now, id);
-        self.set_load(now, id, Load::OnCall(call));
-        Ok(())
     }
 
     /// Whether a transfer to this person, or a callback, would be tried at all, and if not, what holds it up.

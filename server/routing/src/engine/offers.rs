@@ -34,7 +34,9 @@ impl Engine {
         let rang_ms = offer.rang_ms(now).or(Some(0));
         let tried = Tried { reason: Reason::Answered, cell: offer.cell, rang_ms };
         self.settle(call, agent, &tried, Then::Answered);
-        self.bind(now, call, agent);
+        if self.state.lines.get(&call).is_some_and(|line| line.callback.is_none()) {
+            self.bind(now, call, agent);
+        }
         self.give_up_place(call);
         self.leave_queue(call);
         let department = self.state.lines.get(&call).and_then(Line::department);
@@ -52,7 +54,7 @@ impl Engine {
     }
 
     /// Sticky routing remembers who answered a caller.
-    fn bind(&mut self, now: Millis, call: CallId, agent: AgentId) {
+    pub(super) fn bind(&mut self, now: Millis, call: CallId, agent: AgentId) {
         let Some(line) = self.state.lines.get(&call) else { return };
         let (Some(department), Some(caller)) = (line.department(), line.caller.clone()) else { return };
         if self.rules.department(department).is_some_and(|it| it.sticky.is_some()) {
@@ -110,8 +112,12 @@ impl Engine {
         }
         self.keep_place(now, call);
         self.leave_queue(call);
+        let callback = self.state.lines.get(&call).and_then(|line| line.callback);
         self.drop_line(call);
         self.dirty.lines.remove(&call);
+        if let Some(callback) = callback {
+            self.callback_tried(now, callback);
+        }
         Ok(())
     }
 
@@ -120,12 +126,14 @@ impl Engine {
         let LineState::Connected { agent, since, wrap_up_ms } = line.state else {
             return self.caller_gone(now, call);
         };
-        let (department, own) = (line.department(), matches!(line.row, Row::OwnCallLeg | Row::Outbound));
+        let (department, callback) = (line.department(), line.callback);
+        // There is no work after a call that did not come about.
+        let wrap_up_ms = if callback.is_some() { 0 } else { wrap_up_ms };
         self.drop_line(call);
-        if own && self.state.legs.get(&call) == Some(&super::Leg::Outbound) {
-            self.state.legs.remove(&call);
+        if let Some(callback) = callback {
+            self.callback_tried(now, callback);
         }
-        if let Some(department) = department {
+        if let Some(department) = department.filter(|_| callback.is_none()) {
             let took = now.since(since) + wrap_up_ms;
             let mean = self.state.handle_ms.entry(department).or_insert(took);
             *mean = (*mean * 7 + took) / 8;
@@ -230,7 +238,10 @@ impl Engine {
         let Some(line) = self.state.lines.get_mut(&call) else { return };
         for decision in &mut line.open {
             ledger::settle(decision, agent, tried);
-            decision.then = then;
+            // That a wave followed stays true when one of it is followed by somebody else.
+            if (decision.then, then) != (Then::NextWave, Then::NextMember) {
+                decision.then = then;
+            }
             self.outputs.push_back(Output::Decided { call, decision: Box::new(decision.clone()) });
         }
     }

@@ -1,5 +1,7 @@
 //! The engine through its public face: inputs in, outputs out, time as an argument.
 
+mod callbacks;
+mod door;
 mod facts;
 mod floor;
 mod generated;

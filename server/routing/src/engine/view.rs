@@ -118,6 +118,7 @@ impl Engine {
                 agent: it.agent,
                 asked_at: it.asked_at,
                 due_at: it.due_at,
+                attempts: it.attempts,
             })
             .collect()
     }
@@ -131,6 +132,10 @@ impl Engine {
     /// at a screen or missed a ring meanwhile.
     pub(crate) fn end_the_day(&mut self, now: Millis) -> Result<(), EngineError> {
         let missed: Vec<_> = self.agents().map(|agent| (agent.id, agent.missed, agent.held_away)).collect();
+        // Callbacks are done by then as well.
+        for callback in self.callbacks() {
+            self.handle_input(now, Input::CallbackDone(callback.call))?;
+        }
         for call in self.calls() {
             match self.handle_input(now, Input::CallEnded(call)) {
                 // Another one's end may have ended it.

@@ -3,16 +3,14 @@
 use cordboard_shared::Millis;
 use cordboard_shared::agent::Verdict;
 use cordboard_shared::api::routing::{LineEntry, LineView};
-use cordboard_shared::decision::Then;
 use cordboard_shared::id::{CallId, DepartmentId};
 use cordboard_shared::pii::Pii;
 
 use super::Engine;
 use super::clock::Timer;
-use crate::agent::Load;
-use crate::command::{EngineError, Output};
-use crate::event::{Callback, Event, Place};
-use crate::line::{Exhausted, Line, LineState, QueueKey};
+use crate::command::Output;
+use crate::event::{Event, Place};
+use crate::line::{LineState, QueueKey};
 
 /// Assumed until calls of a department have been measured: three minutes.
 const HANDLE_MS: u64 = 180_000;
@@ -24,7 +22,7 @@ impl Engine {
     pub(super) fn join_queue(&mut self, call: CallId, department: DepartmentId) {
         let Some(line) = self.state.lines.get_mut(&call) else { return };
         line.queued = Some(department);
-        let (key, caller) = (line.key(), line.caller.clone());
+        let (key, caller, callback) = (line.key(), line.caller.clone(), line.callback);
         let place = Place {
             call,
             department,
@@ -35,8 +33,9 @@ impl Engine {
             kept_until: None,
         };
         self.state.queues.entry(department).or_default().insert(key);
-        // A caller who withholds the number cannot be known again: that place need not outlive the leg.
-        if caller.is_some() {
+        // A caller who withholds the number cannot be known again: that place need not outlive the leg. A callback has its
+        // own entry.
+        if caller.is_some() && callback.is_none() {
             self.remember(Event::PlaceTaken { place });
         }
         self.push(Output::LineChanged(department));
@@ -49,7 +48,7 @@ impl Engine {
         self.remove_key(department, &key);
     }
 
-    fn remove_key(&mut self, department: DepartmentId, key: &QueueKey) {
+    pub(super) fn remove_key(&mut self, department: DepartmentId, key: &QueueKey) {
         if let Some(queue) = self.state.queues.get_mut(&department) {
             queue.remove(key);
         }
@@ -104,18 +103,14 @@ impl Engine {
                 None => self.keep_place(now, call),
             }
         }
-        let waiting: Vec<_> = self.state.durable.callbacks.values().filter(|it| it.due_at.is_none()).cloned().collect();
-        for callback in waiting {
-            if let Some(department) = callback.department {
-                self.state.queues.entry(department).or_default().insert(key_of(&callback));
-            }
-        }
+        self.callbacks_after_start(now);
     }
 
     pub(super) fn begin_announcing(&mut self, now: Millis, call: CallId, department: DepartmentId) {
         let Some(department) = self.rules.department(department) else { return };
         let speaks = department.announce_seconds > 0 || department.callback;
-        if let Some(line) = self.state.lines.get_mut(&call).filter(|line| speaks && line.announce_at.is_none()) {
+        let line = self.state.lines.get_mut(&call).filter(|line| line.callback.is_none() && line.announce_at.is_none());
+        if let Some(line) = line.filter(|_| speaks) {
             line.announce_at = Some(now);
             self.announce(now, call);
         }
@@ -172,93 +167,11 @@ impl Engine {
                     position,
                     waited_ms: now.since(since),
                     estimate_ms: self.estimate_ms(department, position),
-                    callback: line.is_none(),
+                    callback: line.is_none_or(|it| it.callback.is_some()),
                 }
             })
             .collect();
         let longest_ms = callers.iter().map(|it| it.waited_ms).max().unwrap_or(0);
         LineView { department, callers, longest_ms }
     }
-
-    /// The caller presses the key: the leg goes, the place stays.
-    pub(super) fn callback_asked(&mut self, now: Millis, call: CallId) -> Result<(), EngineError> {
-        let line = self.state.lines.get(&call).filter(|line| line.is_open()).ok_or(EngineError::UnknownCall)?;
-        let allowed = line.department().and_then(|id| self.rules.department(id)).is_some_and(|it| it.callback);
-        if !allowed || line.caller.is_none() {
-            return Err(EngineError::NotAllowed(Verdict::Available));
-        }
-        for offer in self.line_offers(call) {
-            self.end_offer(now, offer, cordboard_shared::decision::Reason::CallerHungUp, Then::Callback);
-        }
-        let cause = self.state.lines.get(&call).map(Line::cause);
-        let mut open = self.state.lines.get_mut(&call).map(|line| std::mem::take(&mut line.open)).unwrap_or_default();
-        if let Some(last) = open.last_mut() {
-            last.then = Then::Callback;
-            self.push(Output::Decided { call, decision: Box::new(last.clone()) });
-        }
-        self.keep_as_callback(now, call);
-        if let Some(cause) = cause {
-            self.let_go(call, Exhausted::Callback, cause);
-        }
-        Ok(())
-    }
-
-    /// The entry stays in the queue, without its leg.
-    pub(super) fn keep_as_callback(&mut self, now: Millis, call: CallId) {
-        let Some(line) = self.state.lines.get(&call) else { return };
-        let (Some(number), Some(department)) = (line.caller.clone(), line.last_department) else { return };
-        let callback = Callback {
-            call,
-            number,
-            department: Some(department),
-            agent: None,
-            place: line.place,
-            since: line.since,
-            priority: line.priority,
-            asked_at: now,
-            due_at: None,
-        };
-        self.leave_queue(call);
-        self.state.queues.entry(department).or_default().insert(key_of(&callback));
-        self.dirty.lines.insert(call);
-        self.remember(Event::CallbackAsked { callback });
-        self.push(Output::CallbacksChanged);
-    }
-
-    /// A callback's step: its turn has come when somebody who could take it is free. It has kept its place, so everybody
-    /// before it has been looked at first.
-    pub(super) fn callback_turn(&mut self, now: Millis, call: CallId) {
-        let Some(callback) = self.state.durable.callbacks.get(&call).filter(|it| it.due_at.is_none()) else { return };
-        let Some(ready) = callback.department.and_then(|id| self.rules.departments.get(&id)) else { return };
-        let department = ready.department.id;
-        let members = ready.department.members.iter().filter_map(|member| self.agent(member.agent));
-        let free = members.filter(|it| it.load == Load::Idle && it.verdict() == Verdict::Available).count();
-        let is_due = |it: &&Callback| it.department == Some(department) && it.due_at.is_some();
-        let due = self.state.durable.callbacks.values().filter(is_due).count();
-        // A due callback takes one free person's next turn, as the call itself would have.
-        if due >= free {
-            return;
-        }
-        let key = key_of(callback);
-        self.remember(Event::CallbackDue { call, at: now });
-        self.remove_key(department, &key);
-        self.push(Output::CallbacksChanged);
-    }
-
-    pub(super) fn callback_done(&mut self, call: CallId) -> Result<(), EngineError> {
-        let callback = self.state.durable.callbacks.get(&call).ok_or(EngineError::UnknownCall)?;
-        let (department, key) = (callback.department, key_of(callback));
-        if let Some(department) = department {
-            self.remove_key(department, &key);
-            let next = self.state.queues.get(&department).into_iter().flatten().map(|key| key.call);
-            self.dirty.lines.extend(next);
-        }
-        self.remember(Event::CallbackDone { call });
-        self.push(Output::CallbacksChanged);
-        Ok(())
-    }
-}
-
-fn key_of(callback: &Callback) -> QueueKey {
-    QueueKey { behind: 9 - callback.priority.min(9), place: callback.place, call: callback.call }
 }

@@ -292,6 +292,7 @@ impl Account {
             | Event::PlaceLeft { .. }
             | Event::PlaceKept { .. }
             | Event::CallbackAsked { .. }
+            | Event::CallbackTried { .. }
             | Event::CallbackDue { .. }
             | Event::CallbackDone { .. } => {
                 tracing::error!("an entry of the engine's own was decided by somebody else");

@@ -2,117 +2,12 @@
 
 use cordboard_routing::Row;
 use cordboard_shared::call::StepKind;
-use cordboard_shared::event::{FloorState, LiveCall, TransferMode};
-use cordboard_shared::id::TrunkId;
-use cordboard_shared::telephony::{Encryption, Guard, OutboundTrunk, Telephony};
-use cordboard_sip::Origin;
+use cordboard_shared::event::{FloorState, TransferMode};
+use cordboard_shared::telephony::{Guard, Telephony};
 use cordboard_sip::endpoint::{Destination, FailureCause};
 
+use super::outside::*;
 use super::*;
-
-const OUTSIDE: &str = "+442079460180";
-const ASHA_TAB: SocketId = SocketId(1);
-const RIYA_TAB: SocketId = SocketId(2);
-
-/// The demo company with a trunk to go out by.
-pub(super) fn with_trunk() -> Floor {
-    let mut floor = Floor::new();
-    let telephony = Telephony {
-        outbound: vec![OutboundTrunk {
-            trunk: TrunkId::demo(0x4001),
-            targets: vec!["127.0.0.1:5080".to_owned()],
-            credentials: None,
-            registrar: None,
-            options_seconds: 0,
-            encryption: Encryption::Off,
-        }],
-        guard: Guard { prefixes: vec!["+44".to_owned()], per_minute: 3, ..Guard::default() },
-        ..(*floor.center.directory.telephony).clone()
-    };
-    set_telephony(&mut floor, telephony);
-    floor
-}
-
-pub(super) fn set_telephony(floor: &mut Floor, telephony: Telephony) {
-    let mut directory = (*floor.center.directory).clone();
-    directory.telephony = Arc::new(telephony);
-    floor.feed(Input::Directory(Arc::new(directory)));
-}
-
-fn dial(floor: &mut Floor, socket: SocketId, to: &str) -> Result<CallId, Problem> {
-    let dial = ClientMessage::Dial { to: to.to_owned(), department: None, device: None, callback: None };
-    floor.client(socket, dial).map(|value| value["call"].as_str().unwrap().parse().unwrap())
-}
-
-pub(super) fn invites(floor: &Floor) -> Vec<cordboard_sip::Invitation> {
-    let invite = |it: &Effect| match it {
-        Effect::Sip(command) => match &**command {
-            Sip::Invite(invitation) => Some((**invitation).clone()),
-            _ => None,
-        },
-        _ => None,
-    };
-    floor.seen.iter().filter_map(invite).collect()
-}
-
-/// Opens the sockets of the leg asked for last.
-pub(super) fn open(floor: &mut Floor) -> LegId {
-    let Some(Effect::OpenRtp(leg)) = floor.find(|it| matches!(it, Effect::OpenRtp(_))) else { panic!("no leg") };
-    floor.feed(Input::Media(FromMedia::RtpOpened { leg, local: "127.0.0.1:20010".parse().unwrap() }));
-    leg
-}
-
-/// The answer of a far phone to our offer.
-fn answer_to(invitation: &cordboard_sip::Invitation) -> Vec<u8> {
-    let offer = sdp::SessionDescription::parse(&invitation.sdp).unwrap();
-    sdp::answer(&offer, "127.0.0.1:4100".parse().unwrap(), 1, 1, &[AudioCodec::Pcmu]).unwrap().0.to_bytes()
-}
-
-fn live(floor: &Floor, agent: AgentId) -> LiveCall {
-    let shown = |it: &Effect| match it {
-        Effect::Live { to: Audience::Agent(to), message } if *to == agent => match &**message {
-            ServerMessage::CallState(call) => Some((**call).clone()),
-            _ => None,
-        },
-        _ => None,
-    };
-    floor.seen.iter().rev().find_map(shown).unwrap()
-}
-
-fn steps(view: &CallView) -> Vec<StepKind> {
-    view.steps.iter().map(|step| step.what).collect()
-}
-
-/// Asha has called outside, and talks.
-fn talk_outside(floor: &mut Floor) -> (CallId, DialogId, LegId) {
-    floor.sign_in(ASHA_TAB, ASHA);
-    let call = dial(floor, ASHA_TAB, "+44 20 7946 0180").unwrap();
-    floor.browser_up(ASHA_TAB, call);
-    let far = open(floor);
-    let invitation = invites(floor).pop().unwrap();
-    let answer = answer_to(&invitation);
-    floor.feed(Input::Sip(SipEvent::Answered { dialog: invitation.dialog, sdp: Some(answer) }));
-    (call, invitation.dialog, far)
-}
-
-fn hang_up_far(floor: &mut Floor, dialog: DialogId) {
-    floor.feed(Input::Sip(SipEvent::Ended { dialog, cause: EndCause::RemoteBye }));
-}
-
-fn nothing_is_left(floor: &Floor) {
-    assert_eq!((floor.center.active_calls(), floor.center.active_legs()), (0, 0));
-    assert!(floor.center.dialogs.is_empty());
-    assert_eq!(floor.center.engine().stuck_agents(floor.now), 0);
-}
-
-/// Signs Riya in, lets her tab confirm and answer what rings there.
-fn riya_answers(floor: &mut Floor) -> LegId {
-    let ring = floor.ring_of(RIYA).unwrap();
-    floor.client(RIYA_TAB, ClientMessage::RingAck { offer: ring.offer }).unwrap();
-    let leg = floor.browser_up(RIYA_TAB, ring.call);
-    floor.client(RIYA_TAB, ClientMessage::Answer { offer: ring.offer }).unwrap();
-    leg
-}
 
 #[test]
 fn a_number_is_called_when_the_own_browser_is_there_and_both_talk() {
@@ -136,6 +31,8 @@ fn a_number_is_called_when_the_own_browser_is_there_and_both_talk() {
     assert_eq!((floor.hears(desk), floor.hears(far)), (Some(Source::Leg(far)), Some(Source::Leg(desk))));
     let shown = live(&floor, ASHA);
     assert_eq!((shown.call.state, shown.peer.0.as_str()), (CallState::Connected, OUTSIDE));
+    let allowed = floor.decisions().pop().unwrap();
+    assert_eq!((allowed.row, &*allowed.members[0].cell), (15, "15/available"));
     let busy = dial(&mut floor, ASHA_TAB, OUTSIDE).unwrap_err();
     assert_eq!(busy.code(), Some(ProblemCode::NotAllowed), "one at a time");
     floor.now = floor.now + 5_000;
@@ -254,7 +151,8 @@ fn a_colleague_is_called_by_extension_under_row_seven() {
     floor.sign_in(RIYA_TAB, RIYA);
     let call = dial(&mut floor, ASHA_TAB, "22").unwrap();
     let asha = floor.browser_up(ASHA_TAB, call);
-    assert_eq!(floor.decisions()[0].row, 7);
+    let rows: Vec<_> = floor.decisions().iter().map(|it| (it.row, it.members[0].cell.to_string())).collect();
+    assert_eq!(rows, [(14, "14/available".to_owned()), (7, "7/available".to_owned())]);
     assert!(matches!(floor.hears(asha), Some(Source::Loop { .. })));
     let ring = floor.ring_of(RIYA).unwrap();
     assert_eq!(ring.name.as_ref().map(|name| name.0.as_str()), Some("Asha Rao"));
@@ -283,131 +181,10 @@ fn a_colleague_who_is_away_gets_a_message() {
     let call = dial(&mut floor, ASHA_TAB, "22").unwrap();
     floor.browser_up(ASHA_TAB, call);
     assert!(floor.ring_of(RIYA).is_none());
-    assert_eq!(floor.decisions()[0].members[0].cell, "7/away");
+    assert_eq!(floor.decisions()[1].members[0].cell, "7/away");
     assert_eq!(floor.last_view().result, Some(CallResult::Voicemail));
     floor.client(ASHA_TAB, ClientMessage::HangUp { call }).unwrap();
     nothing_is_left(&floor);
-}
-
-/// Dev's desk phone is registered, and a call rings there.
-fn ring_desk_phone(floor: &mut Floor) -> (CallIn, DialogId, LegId) {
-    floor.feed(Input::Sip(SipEvent::Registered { username: "1001".to_owned(), contacts: 1 }));
-    let call = floor.call_in(SUPPORT);
-    let leg = open(floor);
-    let invitation = invites(floor).pop().unwrap();
-    assert_eq!(invitation.destination, Destination::User("1001".to_owned()));
-    let dialog = invitation.dialog;
-    floor.feed(Input::Sip(SipEvent::Progress { dialog, status: 180, sdp: None, early: String::new() }));
-    (call, dialog, leg)
-}
-
-fn pick_up(floor: &mut Floor, dialog: DialogId) {
-    let invitation = invites(floor).into_iter().find(|it| it.dialog == dialog).unwrap();
-    let sdp = Some(answer_to(&invitation));
-    floor.feed(Input::Sip(SipEvent::Answered { dialog, sdp }));
-}
-
-#[test]
-fn a_registered_desk_phone_rings_and_talks() {
-    let mut floor = Floor::new();
-    let (call, dialog, leg) = ring_desk_phone(&mut floor);
-    assert_eq!(floor.fed(|it| matches!(it, Routing::OfferConfirmed(_))), 1);
-    pick_up(&mut floor, dialog);
-    assert_eq!((floor.hears(call.leg), floor.hears(leg)), (Some(Source::Leg(leg)), Some(Source::Leg(call.leg))));
-    assert!(floor.commanded(|it| matches!(it, Sip::Accept { .. })).is_some());
-    assert_eq!(floor.last_view().agent, Some(DEV));
-    floor.feed(Input::Sip(SipEvent::Ended { dialog, cause: EndCause::RemoteBye }));
-    assert_eq!(floor.logged().unwrap().ended_by, Some(EndedBy::Agent));
-    nothing_is_left(&floor);
-    floor.feed(Input::Sip(SipEvent::Unregistered { username: "1001".to_owned() }));
-    assert_eq!(floor.fed(|it| matches!(it, Routing::DeviceGone(DEV, _))), 1);
-}
-
-#[test]
-fn browser_and_desk_phone_ring_together_and_the_first_answer_wins() {
-    let mut floor = Floor::new();
-    floor.sign_in(ASHA_TAB, DEV);
-    let (_, dialog, _) = ring_desk_phone(&mut floor);
-    let ring = floor.ring_of(DEV).unwrap();
-    floor.browser_up(ASHA_TAB, ring.call);
-    floor.client(ASHA_TAB, ClientMessage::Answer { offer: ring.offer }).unwrap();
-    let withdrawn = floor.commanded(|it| matches!(it, Sip::HangUp { dialog: of } if *of == dialog));
-    assert!(withdrawn.is_some(), "the phone is cancelled");
-
-    let mut floor = Floor::new();
-    floor.sign_in(ASHA_TAB, DEV);
-    let (_, dialog, _) = ring_desk_phone(&mut floor);
-    let ring = floor.ring_of(DEV).unwrap();
-    pick_up(&mut floor, dialog);
-    assert!(floor.told(DEV, |it| matches!(it, ServerMessage::RingStop { reason: RingStop::Answered, .. })));
-    let late = floor.client(ASHA_TAB, ClientMessage::Answer { offer: ring.offer }).unwrap_err();
-    assert_eq!(late.code(), Some(ProblemCode::AnsweredElsewhere));
-    assert_eq!(live(&floor, DEV).device.as_deref(), Some("phone:1001"));
-}
-
-#[test]
-fn a_desk_phone_that_declines_leaves_it_to_the_next() {
-    let mut floor = Floor::new();
-    floor.sign_in(SocketId(5), KEN);
-    let (_, dialog, _) = ring_desk_phone(&mut floor);
-    floor.feed(Input::Sip(SipEvent::Failed { dialog, status: 486, cause: FailureCause::Rejected }));
-    assert!(floor.ring_of(KEN).is_some());
-    assert_eq!(floor.decisions()[0].members.iter().find(|it| it.agent == DEV).unwrap().reason, Reason::Declined);
-}
-
-/// Dev's desk phone sends an INVITE.
-fn phone_dials(floor: &mut Floor, to: &str) -> DialogId {
-    floor.dialogs += 1;
-    let dialog = DialogId::outgoing(1_000 + floor.dialogs);
-    let local = "127.0.0.1:5060".parse().unwrap();
-    let to = SipUri::new(Some(to), local);
-    floor.feed(Input::Sip(SipEvent::Incoming(Box::new(IncomingCall {
-        dialog,
-        source: "203.0.113.77:5060".parse().unwrap(),
-        origin: Origin::Phone("1001".to_owned()),
-        request_uri: to.clone(),
-        from: NameAddr::new(None, SipUri::new(Some("1001"), local)),
-        to: NameAddr::new(None, to),
-        sip_call_id: "y".to_owned(),
-        sdp: Some(offer()),
-        asserted: None,
-        privacy: false,
-        diversion: None,
-        replaces: None,
-        headers: Headers::default(),
-    }))));
-    dialog
-}
-
-#[test]
-fn a_desk_phone_calls_a_colleague_and_a_number() {
-    let mut floor = with_trunk();
-    floor.feed(Input::Sip(SipEvent::Registered { username: "1001".to_owned(), contacts: 1 }));
-    floor.sign_in(RIYA_TAB, RIYA);
-    let dialog = phone_dials(&mut floor, "22");
-    let dev = open(&mut floor);
-    assert!(floor.commanded(|it| matches!(it, Sip::Progress { status: 180, .. })).is_some());
-    let riya = riya_answers(&mut floor);
-    assert!(floor.commanded(|it| matches!(it, Sip::Accept { dialog: of, .. } if *of == dialog)).is_some());
-    assert_eq!((floor.hears(dev), floor.hears(riya)), (Some(Source::Leg(riya)), Some(Source::Leg(dev))));
-    hang_up_far(&mut floor, dialog);
-    nothing_is_left(&floor);
-
-    let dialog = phone_dials(&mut floor, OUTSIDE);
-    let dev = open(&mut floor);
-    let far = open(&mut floor);
-    assert_ne!(dev, far);
-    let invitation = invites(&floor).pop().unwrap();
-    pick_up(&mut floor, invitation.dialog);
-    assert!(floor.commanded(|it| matches!(it, Sip::Accept { dialog: of, .. } if *of == dialog)).is_some());
-    assert_eq!(floor.hears(far), Some(Source::Leg(dev)));
-    hang_up_far(&mut floor, dialog);
-    nothing_is_left(&floor);
-
-    phone_dials(&mut floor, "00442079460180");
-    assert!(floor.rejected_with(404));
-    phone_dials(&mut floor, "+12025550100");
-    assert!(floor.rejected_with(403));
 }
 
 #[test]
@@ -698,44 +475,6 @@ fn a_department_that_records_says_so_first_and_keeps_two_channels() {
     let view = floor.logged().unwrap();
     assert_eq!(view.recordings[0].kind, cordboard_shared::call::RecordingKind::Call);
     assert!(steps(&view).contains(&StepKind::RecordingPaused));
-}
-
-#[test]
-fn a_mobile_takes_a_call_only_by_pressing_one() {
-    let mut floor = with_trunk();
-    let telephony = Telephony {
-        mobiles: vec![cordboard_shared::telephony::Mobile {
-            agent: ASHA,
-            number: "+442079460150".parse().unwrap(),
-            rings: true,
-        }],
-        ..(*floor.center.directory.telephony).clone()
-    };
-    set_telephony(&mut floor, telephony);
-    let call = floor.call_in(DIRECT);
-    let mobile = open(&mut floor);
-    let invitation = invites(&floor).pop().unwrap();
-    assert_eq!(invitation.to.user().as_deref(), Some("+442079460150"));
-    pick_up(&mut floor, invitation.dialog);
-    assert_eq!(floor.last_view().answered_at, None, "a voicemail of the mobile takes no call");
-    floor.digit(mobile, '1');
-    assert_eq!(floor.hears(call.leg), Some(Source::Leg(mobile)));
-    hang_up_far(&mut floor, call.dialog);
-    let ended = floor.commanded(|it| matches!(it, Sip::HangUp { dialog } if *dialog == invitation.dialog));
-    assert!(ended.is_some(), "the mobile is not left in a call of its own");
-    nothing_is_left(&floor);
-
-    let mut other = with_trunk();
-    let telephony = (*floor.center.directory.telephony).clone();
-    set_telephony(&mut other, telephony);
-    other.call_in(DIRECT);
-    open(&mut other);
-    let invitation = invites(&other).pop().unwrap();
-    pick_up(&mut other, invitation.dialog);
-    other.pass(15_000);
-    assert_eq!(other.decisions()[0].members[0].reason, Reason::Declined);
-    let ended = other.commanded(|it| matches!(it, Sip::HangUp { dialog } if *dialog == invitation.dialog));
-    assert!(ended.is_some(), "the mobile's machine records no more");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use cordboard_media::{BrowserCodecs, Codec, RtpParams};
 use cordboard_shared::telephony::{Encryption, InboundTrunk, SoundCodec, Telephony};
 use cordboard_sip::sdp::{OfferTerms, Secrecy, SessionDescription};
 
-use super::own::{invites, open, set_telephony, with_trunk};
+use super::outside::{invites, open, set_telephony, with_trunk};
 use super::*;
 
 const LINE: &str = "AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR";

@@ -95,6 +95,7 @@ mod tests {
             agent: agent.map(AgentId::demo),
             asked_at: Millis(1),
             due_at: None,
+            attempts: 0,
         };
         let of_support = callback(Some(support), None);
         let for_tom = callback(None, Some(0x24));

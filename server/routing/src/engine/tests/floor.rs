@@ -18,7 +18,7 @@ pub(super) use cordboard_shared::schedule::{Day, Slot, WeeklyHours};
 pub(super) use cordboard_shared::{FeedPosition, Millis, Version};
 
 pub(super) use crate::agent::{DeviceId, DeviceKind, Load};
-pub(super) use crate::command::{Arrival, Elapsed, EngineError, Input, Output, Target};
+pub(super) use crate::command::{Arrival, CallingOut, Elapsed, EngineError, Input, Output, Target};
 pub(super) use crate::durable::Durable;
 pub(super) use crate::engine::Engine;
 pub(super) use crate::event::Event;

@@ -65,6 +65,7 @@ fn day(seed: u64) -> u64 {
     let policy = any_policy(&mut chance);
     let mut floor = Floor::with(policy.clone(), &PEOPLE);
     let mut model: BTreeMap<AgentId, Person> = PEOPLE.iter().map(|agent| (*agent, Person::default())).collect();
+    call_out(&mut floor, seed, NOW);
     let mut log = LogOf::default();
     log.take(&floor.trace, &floor.seen);
     floor.seen.clear();
@@ -85,7 +86,7 @@ fn day(seed: u64) -> u64 {
         began = floor.trace.len();
         floor.seen.clear();
         if chance.below(400) == 0 {
-            crash(&mut floor, &mut log, now, &place);
+            crash(&mut floor, &mut log, now, seed, &place);
             began = 0;
         } else if chance.below(100) == 0 {
             // Written down and read back it goes on as if nothing had happened.
@@ -152,7 +153,7 @@ impl LogOf {
 }
 
 /// The process dies: the log is all that is left.
-fn crash(floor: &mut Floor, log: &mut LogOf, now: Millis, place: &str) {
+fn crash(floor: &mut Floor, log: &mut LogOf, now: Millis, seed: u64, place: &str) {
     log.replays(floor, now, place);
     let durable = floor.engine.durable();
     assert_eq!(log.durable.facts, durable.facts, "{place}: the fold of the log has other facts");
@@ -178,8 +179,27 @@ fn crash(floor: &mut Floor, log: &mut LogOf, now: Millis, place: &str) {
     for agent in PEOPLE {
         floor.feed_any(now, Input::DeviceReady(agent, device(agent), DeviceKind::Browser)).unwrap();
     }
+    call_out(floor, seed, now);
     log.take(&[], &floor.seen);
+    // Callbacks may have been begun at once.
+    for output in &floor.seen {
+        if let Output::Decided { call, decision } = output {
+            floor.first_writings.borrow_mut().insert((*call, decision.step));
+        }
+    }
     floor.seen.clear();
+}
+
+/// In most worlds callers can be called back; in some of these not the ones abroad.
+fn call_out(floor: &mut Floor, seed: u64, now: Millis) {
+    let prefixes: &[&str] = match seed % 5 {
+        0 => &[],
+        1 => &["+44"],
+        _ => &["+44", "+1"],
+    };
+    let prefixes = prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();
+    let open = CallingOut { prefixes, closed: vec!["+442079460902".to_owned()], paused: false };
+    floor.feed_any(now, Input::CallingOut(open)).unwrap();
 }
 
 fn any_policy(chance: &mut Chance) -> Policy {
@@ -317,7 +337,20 @@ fn happen(floor: &mut Floor, chance: &mut Chance, model: &mut BTreeMap<AgentId, 
             1 => drop(floor.feed_any(now, Input::WrapUpExtend(agent))),
             _ => drop(call.map(|call| floor.feed_any(now, Input::TakeWaiting(agent, call)))),
         },
-        _ => drop(floor.feed_any(now, Input::Timeout)),
+        _ => match now.0 % 3 {
+            // Somebody who was called back is there.
+            0 => {
+                let reached = |line: &&Line| line.connected().and(line.callback).is_some();
+                let reached = floor.engine.state.lines.values().find(reached).and_then(|line| line.callback);
+                drop(reached.map(|callback| floor.feed_any(now, Input::CallbackDone(callback))));
+            }
+            1 => {
+                let open = floor.engine.state.calling_out.clone();
+                let other = CallingOut { paused: !open.paused, ..open };
+                drop(floor.feed_any(now, Input::CallingOut(other)));
+            }
+            _ => drop(floor.feed_any(now, Input::Timeout)),
+        },
     }
 }
 
@@ -364,6 +397,7 @@ fn check(
         let most = wave.map_or(1, |it| if it.strategy == Strategy::Simultaneous { it.wave } else { 1 });
         assert!(line.offers().count() <= usize::try_from(most).unwrap(), "{place}: too many ring");
     }
+    callbacks_are_somewhere(floor, now, place);
     for agent in floor.engine.agents() {
         let busy = has.contains_key(&agent.id);
         let by_load = matches!(agent.load, Load::Ringing(_) | Load::OnCall(_));
@@ -398,6 +432,26 @@ fn check(
     }
 }
 
+/// Each callback is in one place: on the list, in line, at rest after a call that came to nothing, or being made.
+fn callbacks_are_somewhere(floor: &Floor, now: Millis, place: &str) {
+    let state = &floor.engine.state;
+    for callback in state.durable.callbacks.values() {
+        let made = state.lines.values().filter(|line| line.callback == Some(callback.call)).count();
+        let due = usize::from(callback.due_at.is_some());
+        let rests = usize::from(due == 0 && callback.again_at.is_some_and(|at| at > now));
+        let stands = usize::from(floor.engine.stands(callback));
+        assert_eq!(made + due + rests + stands, 1, "{place}: {callback:?} is in {made} {due} {rests} {stands}");
+    }
+    for line in state.lines.values().filter(|line| line.callback.is_some()) {
+        let number = &line.caller.as_ref().unwrap().0;
+        assert!(state.calling_out.reaches(number), "{place}: somebody is rung for a number that cannot be called");
+        assert!(line.callback.is_some_and(|it| state.durable.callbacks.contains_key(&it)), "{place}: for nobody");
+    }
+    let outbound = state.legs.values().filter(|leg| **leg == crate::engine::Leg::Outbound).count();
+    let most = crate::engine::arrive::outbound_lines(&floor.engine.policy().settings);
+    assert!(most.is_none_or(|most| outbound <= most), "{place}: more lines than there are");
+}
+
 /// Whether the plain rules let a path ring a person. Devices and load are checked by what the engine holds.
 fn may_ring(person: Person, row: Row, policy: &Policy, now: Millis) -> bool {
     let paused = person.paused_until.is_some_and(|until| now < until);
@@ -417,6 +471,7 @@ fn order_is_kept(floor: &Floor, served: &Line, agent: AgentId, now: Millis, plac
     let Some(department) = served.department() else { return };
     let Some(rules) = floor.engine.policy().departments.iter().find(|it| it.id == department).cloned() else { return };
     let Some(member) = rules.members.iter().find(|it| it.agent == agent) else { return };
+    callbacks_are_not_passed_over(floor, served, (agent, member, &rules), now, place);
     for ahead in floor.engine.state.lines.values() {
         let is_ahead = ahead.queued == Some(department) && ahead.key() < served.key();
         // Who joined the line in this very step, at a kept place, was not there when the choice was made.
@@ -435,6 +490,33 @@ fn order_is_kept(floor: &Floor, served: &Line, agent: AgentId, now: Millis, plac
     }
 }
 
+/// A callback further ahead comes before who stayed on the line behind it.
+fn callbacks_are_not_passed_over(
+    floor: &Floor,
+    served: &Line,
+    (agent, member, rules): (AgentId, &Member, &Department),
+    now: Millis,
+    place: &str,
+) {
+    let state = &floor.engine.state;
+    let decided = served.open.last().map_or(now, |decision| decision.at);
+    // A line may have become free since.
+    if state.calling_out.paused || floor.engine.policy().settings.lines.is_some() {
+        return;
+    }
+    for ahead in state.durable.callbacks.values().filter(|it| floor.engine.stands(it)) {
+        let is_ahead = (9 - ahead.priority.min(9), ahead.place) < (served.key().behind, served.key().place);
+        let was_there = ahead.asked_at < decided && ahead.again_at.is_none_or(|at| at < decided);
+        let theirs = ahead.department == served.department() && ahead.agent.is_none_or(|it| it == agent);
+        let skilled = crate::compiled::is_skilled(rules, member, decided.since(ahead.since));
+        let can_be_called = state.calling_out.reaches(&ahead.number.0);
+        assert!(
+            !(is_ahead && was_there && theirs && skilled && can_be_called),
+            "{place}: a callback was passed over: {ahead:#?} {served:#?} {agent}"
+        );
+    }
+}
+
 /// With all talks over and all deadlines passed nobody is left in a line and nobody is busy.
 fn everything_ends(floor: &mut Floor, mut now: Millis, place: &str) {
     for _ in 0..50 {
@@ -448,6 +530,8 @@ fn everything_ends(floor: &mut Floor, mut now: Millis, place: &str) {
     }
     let state = &floor.engine.state;
     assert!(state.lines.is_empty() && state.offers.is_empty(), "{place}: a caller waits for ever");
+    let left = |callback: &crate::event::Callback| callback.due_at.is_some() || floor.engine.stands(callback);
+    assert!(state.durable.callbacks.values().all(left), "{place}: a callback is nowhere");
     assert!(state.by_name.is_empty(), "{place}: somebody is waited for by a call that is gone");
     assert!(floor.engine.agents().all(|agent| agent.load == Load::Idle), "{place}: somebody is busy with nothing");
 }

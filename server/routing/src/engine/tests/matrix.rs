@@ -153,7 +153,7 @@ impl Case {
             }
             Some(Exhausted::FollowUp { agent }) => {
                 let due = self.floor.engine.callbacks();
-                assert_eq!((agent, due[0].agent, due[0].due_at), (ASHA, Some(ASHA), Some(NOW)));
+                assert_eq!((agent, due[0].agent, due[0].due_at), (Some(ASHA), Some(ASHA), Some(NOW)));
                 'H'
             }
             // Whoever transfers or picks up is told why; the caller goes on to the next one by their hand.
@@ -195,7 +195,7 @@ impl Case {
     fn calls_out(&mut self) -> char {
         let call = CallId::new(NOW, [9; 10]);
         let row = self.row;
-        match self.floor.feed_any(NOW, Input::OwnCall { agent: ASHA, call, row }) {
+        match self.floor.feed_any(NOW, Input::own_call(ASHA, call, row)) {
             Ok(_) => {
                 assert_eq!(self.floor.engine.agent(ASHA).unwrap().load, Load::OnCall(call));
                 'R'
@@ -203,7 +203,7 @@ impl Case {
             Err(EngineError::NotAllowed(Verdict::NoDevice)) => {
                 // By phone it goes: the same call once the phone is there.
                 self.floor.feed(NOW, Input::DeviceReady(ASHA, DeviceId(77), DeviceKind::Phone));
-                self.floor.feed(NOW, Input::OwnCall { agent: ASHA, call, row });
+                self.floor.feed(NOW, Input::own_call(ASHA, call, row));
                 'P'
             }
             Err(EngineError::NotAllowed(verdict)) => {
@@ -242,8 +242,9 @@ impl Case {
             _ => Reason::Rung,
         };
         assert_eq!(asha.reason, reason, "{place}");
-        // An emergency route is asked last: whom the ordinary row reaches rings by it, whom neither reaches is skipped by it.
-        let own_row = row != Row::Emergency || asha.reason == Reason::RungEmergency;
+        // While an emergency route holds it is what rings people, or does not; only who needs none is reached, or waited
+        // for, by the ordinary row.
+        let own_row = row != Row::Emergency || !matches!(column, "available" | "busy");
         let named = if own_row { place } else { format!("1/{column}") };
         assert_eq!(asha.cell, named);
         let blocked = !rings;
@@ -422,7 +423,7 @@ fn a_seat_that_is_off_is_reached_by_no_path() {
             if row.number() <= 4 || *row == Row::Emergency { Target::Department(SUPPORT) } else { Target::Agent(ASHA) };
         if *row == Row::TakeWaiting || row.number() >= 14 {
             let call = CallId::new(NOW, [9; 10]);
-            let own = Input::OwnCall { agent: ASHA, call, row: *row };
+            let own = Input::own_call(ASHA, call, *row);
             assert_eq!(case.floor.feed_error(NOW, own), EngineError::NotAllowed(Verdict::Disabled));
             continue;
         }

@@ -305,6 +305,80 @@ fn a_replay_under_another_policy_reports_the_first_decision_that_changes_and_no_
     assert_eq!(same.waits.mean_before_ms, same.waits.mean_after_ms);
 }
 
+/// Two callers of Support, the second ten seconds after the first; these people serve it. Asha answers after four seconds
+/// and talks for ninety; so does Riya.
+fn two_callers(members: &[AgentId], second_gives_up: bool) -> (Floor, ReplayRequest, impl Fn(&[AgentId]) -> Policy) {
+    let with = |members: &[AgentId]| {
+        let mut policy = policy();
+        policy.departments[0].members = members.iter().zip(1..).map(|(agent, order)| member(*agent, order)).collect();
+        policy
+    };
+    let mut floor = Floor::with(with(members), &[ASHA, RIYA, DEV]);
+    let answer = |floor: &mut Floor, at: Millis, call| {
+        let (offer, _) = floor.ringing(call).unwrap();
+        floor.feed(at, Input::OfferConfirmed(offer));
+        floor.feed(at + 4_000, Input::OfferAccepted(offer));
+    };
+    let start = NOW + 1_000;
+    let first = floor.call_from(start, Target::Department(SUPPORT), Row::Queue, Some(CALLERS[0]));
+    answer(&mut floor, start, first);
+    let second = floor.call_from(start + 10_000, Target::Department(SUPPORT), Row::Queue, Some(CALLERS[1]));
+    let at_once = floor.ringing(second).is_some();
+    if at_once {
+        answer(&mut floor, start + 10_000, second);
+    } else if second_gives_up {
+        floor.feed(start + 50_000, Input::CallerGone(second));
+    }
+    floor.feed(start + 94_000, Input::CallEnded(first));
+    if !at_once && !second_gives_up {
+        answer(&mut floor, start + 94_000, second);
+    }
+    if !second_gives_up {
+        floor.feed(start + 300_000, Input::CallEnded(second));
+    }
+    (floor, whole_day(None), with)
+}
+
+#[test]
+fn waits_under_another_policy_follow_from_what_people_did_and_do_in_the_mean() {
+    type Waits = (u64, u64, u64, u64);
+    let cases: [(&[AgentId], bool, &[AgentId], Waits); 5] = [
+        // Riya was never rung: she answers after the usual eight seconds.
+        (&[ASHA], false, &[ASHA, RIYA], (46_000, 6_000, 88_000, 8_000)),
+        // Without Riya the second waits until Asha has talked as long as she did, and has answered as she did.
+        (&[ASHA, RIYA], false, &[ASHA], (4_000, 46_000, 4_000, 88_000)),
+        // Who gave up then is answered before that now.
+        (&[ASHA], true, &[ASHA, RIYA], (22_000, 6_000, 40_000, 8_000)),
+        // Who gave up gives up at the same instant when nobody is there.
+        (&[ASHA], true, &[ASHA, DEV], (22_000, 6_000, 40_000, 8_000)),
+        (&[ASHA], true, &[ASHA], (22_000, 22_000, 40_000, 40_000)),
+    ];
+    for (index, (then, gives_up, tried, expected)) in cases.into_iter().enumerate() {
+        let (floor, request, with) = two_callers(then, gives_up);
+        let request = ReplayRequest { policy: Some(Box::new(with(tried))), ..request };
+        let waits = replay(floor.start.clone(), floor.trace.clone(), &request, &BTreeMap::new()).waits;
+        let told = (waits.mean_before_ms, waits.mean_after_ms, waits.p90_before_ms, waits.p90_after_ms);
+        assert_eq!(told, expected, "case {index}");
+    }
+}
+
+#[test]
+fn a_shorter_ring_brings_who_answered_later_sooner() {
+    let mut floor = Floor::new();
+    let start = NOW + 1_000;
+    let call = floor.call_from(start, Target::Department(SUPPORT), Row::Queue, Some(CALLERS[0]));
+    floor.ring_out(start, call);
+    let (offer, _) = floor.ringing(call).unwrap();
+    floor.feed(start + 25_000, Input::OfferConfirmed(offer));
+    floor.feed(start + 29_000, Input::OfferAccepted(offer));
+    floor.feed(start + 60_000, Input::CallEnded(call));
+    let mut quicker = policy();
+    quicker.departments[0].ring_seconds = 10;
+    let answer = replay(floor.start.clone(), floor.trace.clone(), &whole_day(Some(quicker)), &BTreeMap::new());
+    assert_eq!((answer.waits.mean_before_ms, answer.waits.mean_after_ms), (29_000, 14_000));
+    assert_eq!(answer.changed, [], "the same people ring in the same order: only the wait is another");
+}
+
 #[test]
 fn what_can_ring_me_is_what_a_real_call_then_does() {
     for row in Row::ALL.into_iter().filter(|row| row.number() <= 15) {

@@ -1,15 +1,13 @@
 //! Who rings: strategies, bindings, skills, weights, conditions, chains, the door, and one winner.
 
 use super::floor::*;
-use cordboard_shared::id::EmergencyId;
-use cordboard_shared::policy::{BlockedCaller, Settings};
 use cordboard_shared::schedule::Holiday;
 
 const CALLER: &str = "+442079460900";
 const OTHER: &str = "+12025550143";
 const HOUR: u64 = 3_600_000;
 
-fn people(count: u8) -> Vec<AgentId> {
+pub(super) fn people(count: u8) -> Vec<AgentId> {
     (1..=count).map(|number| AgentId::demo(0x100 + u16::from(number))).collect()
 }
 
@@ -24,7 +22,7 @@ fn crowd(count: u8, wave: Option<u32>) -> (Floor, Vec<AgentId>) {
     (Floor::with(policy, &people), people)
 }
 
-fn support_call(floor: &mut Floor, now: Millis) -> CallId {
+pub(super) fn support_call(floor: &mut Floor, now: Millis) -> CallId {
     floor.call(now, Target::Department(SUPPORT))
 }
 
@@ -33,7 +31,7 @@ fn from(floor: &mut Floor, now: Millis, caller: &str) -> CallId {
 }
 
 /// The person talks to somebody, so that calls wait for them.
-fn occupy(floor: &mut Floor, now: Millis, agent: AgentId) -> CallId {
+pub(super) fn occupy(floor: &mut Floor, now: Millis, agent: AgentId) -> CallId {
     let talk = floor.call_by(now, Target::Agent(agent), Row::Internal);
     floor.answer(now, talk);
     talk
@@ -93,6 +91,8 @@ fn who_declines_a_ring_all_is_replaced_at_once_and_the_next_wave_follows_the_fir
     confirm_all(&mut floor, NOW + 1_000, call);
     floor.feed(NOW + 25_000, Input::Timeout);
     assert_eq!(floor.rung(call), people[5..10], "the one who came later still rings");
+    let thens: Vec<_> = floor.decisions(call).into_iter().map(|it| it.then).collect();
+    assert_eq!(thens, [Then::NextMember, Then::NextWave, Then::NextMember]);
     assert_eq!(floor.reason(call, people[0]), Reason::MissedNoAnswer);
 }
 
@@ -459,124 +459,6 @@ fn departments_that_lead_to_each_other_end() {
     assert_eq!(floor.ended(call), Some(Exhausted::Disconnect));
     let entered = floor.seen.iter().filter(|it| matches!(it, Output::Entered { .. })).count();
     assert_eq!(entered, 2);
-}
-
-fn flood(starts: Millis, ends: Millis, departments: &[DepartmentId]) -> EmergencyRoute {
-    EmergencyRoute {
-        id: EmergencyId::default(),
-        name: "Flood".to_owned(),
-        reason: "the river".to_owned(),
-        departments: departments.to_vec(),
-        starts,
-        ends,
-        by: Actor::user(DEV, "Dev"),
-    }
-}
-
-#[test]
-fn an_emergency_reaches_away_from_its_begin_to_its_end() {
-    let mut policy = policy();
-    policy.emergencies = vec![flood(NOW + 60_000, NOW + 120_000, &[SUPPORT])];
-    let mut floor = Floor::with(policy, &[ASHA, RIYA, DEV]);
-    for agent in [ASHA, RIYA, DEV] {
-        floor.toggle(NOW, agent, Toggle::Away);
-    }
-    for (at, rings) in [(59_999, false), (60_000, true), (119_999, true), (120_000, false)] {
-        let call = support_call(&mut floor, NOW + at);
-        assert_eq!(!floor.rung(call).is_empty(), rings, "{at}");
-        if rings {
-            let asha = &floor.last(call).members[0];
-            assert_eq!((asha.reason, &*asha.cell), (Reason::RungEmergency, "11/away"));
-            floor.feed(NOW + at, Input::CallerGone(call));
-        }
-    }
-    let call = floor.call(NOW + 60_000, Target::Department(SALES));
-    assert_eq!(floor.rung(call), [], "it names its departments");
-}
-
-#[test]
-fn an_emergency_that_begins_rings_for_who_waits_already_and_ended_by_hand_stops() {
-    let mut policy = policy();
-    policy.departments[0].members.truncate(2);
-    policy.emergencies = vec![flood(NOW + 60_000, NOW + 120_000, &[])];
-    let mut floor = Floor::with(policy.clone(), &[ASHA, RIYA, DEV]);
-    floor.toggle(NOW, ASHA, Toggle::Away);
-    occupy(&mut floor, NOW, RIYA);
-    let call = support_call(&mut floor, NOW);
-    floor.feed(NOW + 60_000, Input::Timeout);
-    assert_eq!(floor.rung(call), [ASHA]);
-    policy.emergencies[0].ends = NOW + 60_001;
-    let outputs = floor.policy(NOW + 60_001, policy);
-    assert_eq!(withdrawn(&outputs), [(ASHA, Reason::DeclinedByStatus)]);
-}
-
-fn door(change: impl FnOnce(&mut Settings)) -> Floor {
-    let mut policy = policy();
-    policy.blocked = vec![BlockedCaller {
-        number: CALLER.parse().unwrap(),
-        reason: "abuse".to_owned(),
-        by: Actor::user(DEV, "Dev"),
-        since: NOW,
-    }];
-    change(&mut policy.settings);
-    Floor::with(policy, &[ASHA, RIYA, DEV])
-}
-
-/// Knocks; what the door says.
-fn knock(floor: &mut Floor, number: u8, caller: Option<&str>) -> Option<Reason> {
-    let call = CallId::new(NOW, [number; 10]);
-    let outputs = floor.feed(NOW, Input::CallOffered { call, caller: caller.map(|it| Pii(it.to_owned())) });
-    if outputs.contains(&Output::Admitted(call)) {
-        return None;
-    }
-    let refused = floor.last(call).refused;
-    assert!(outputs.contains(&Output::Refused { call, reason: refused.unwrap() }));
-    assert_eq!(floor.last(call).then, Then::Disconnect);
-    refused
-}
-
-#[test]
-fn the_door_refuses_the_blocked_and_the_suspended_and_writes_it_down() {
-    let mut floor = door(|_| {});
-    assert_eq!(knock(&mut floor, 1, Some(CALLER)), Some(Reason::BlockedCaller));
-    assert_eq!(knock(&mut floor, 2, Some(OTHER)), None);
-    assert_eq!(knock(&mut floor, 3, None), None);
-    let mut floor = door(|settings| settings.suspended = true);
-    assert_eq!(knock(&mut floor, 1, Some(OTHER)), Some(Reason::AccountSuspended));
-    let call = CallId::new(NOW, [7; 10]);
-    floor.feed(NOW, Input::NoFlow(call));
-    assert_eq!(floor.last(call).refused, Some(Reason::NoFlowNow));
-}
-
-#[test]
-fn lines_are_shared_half_and_half_up_to_four_and_one_to_four_above() {
-    for (lines, percent, inbound, outbound) in [
-        (4, None, 2, 2),
-        (2, None, 1, 1),
-        (5, None, 1, 4),
-        (10, None, 2, 8),
-        (10, Some(50), 5, 5),
-        (10, Some(0), 0, 10),
-    ] {
-        let mut floor = door(|it| (it.lines, it.inbound_percent) = (Some(lines), percent));
-        for number in 0..inbound {
-            assert_eq!(knock(&mut floor, number, None), None, "{lines} lines");
-        }
-        assert_eq!(knock(&mut floor, 90, None), Some(Reason::NoLineFree), "{lines} lines");
-        if inbound > 0 {
-            floor.feed(NOW, Input::CallReleased(CallId::new(NOW, [0; 10])));
-            assert_eq!(knock(&mut floor, 91, None), None, "a line is free again");
-        }
-        let people = people(12);
-        for (number, agent) in people.iter().enumerate() {
-            floor.toggle(NOW, *agent, Toggle::On);
-            floor.feed(NOW, Input::DeviceReady(*agent, DeviceId(1), DeviceKind::Phone));
-            let call = CallId::new(NOW, [100 + u8::try_from(number).unwrap(); 10]);
-            let outputs = floor.feed(NOW, Input::OwnCall { agent: *agent, call, row: Row::Outbound });
-            let refused = outputs.contains(&Output::Refused { call, reason: Reason::NoLineFree });
-            assert_eq!(refused, number >= outbound, "{lines} lines, call {number}");
-        }
-    }
 }
 
 // Six set-ups in which Asterisk's queue was measured; ours answers each at once.

@@ -281,7 +281,7 @@ fn a_callback_to_a_person_waits_for_their_call_and_then_goes_onto_the_list() {
     floor.feed(Millis((NOW + 60 * MINUTE).0 - 1), Input::Timeout);
     assert_eq!(floor.ended(call), None);
     floor.feed(NOW + 60 * MINUTE, Input::Timeout);
-    assert_eq!(floor.ended(call), Some(Exhausted::FollowUp { agent: ASHA }));
+    assert_eq!(floor.ended(call), Some(Exhausted::FollowUp { agent: Some(ASHA) }));
     let listed = &floor.engine.callbacks()[0];
     assert_eq!((listed.agent, listed.due_at), (Some(ASHA), Some(NOW + 60 * MINUTE)));
 }

@@ -206,7 +206,7 @@ impl Chance {
     fn event(&mut self) -> Event {
         let number = self.below(12);
         let (one, at) = (call(number), NOW + self.below(10_000));
-        match self.below(12) {
+        match self.below(13) {
             0..=3 => self.facts(),
             4 => {
                 let mut policy = Policy { version: self.below(1_000), ..Policy::default() };
@@ -233,10 +233,14 @@ impl Chance {
                     priority: 1,
                     asked_at: at,
                     due_at: None,
+                    attempts: 0,
+                    again_at: None,
+                    steps: 2,
                 };
                 Event::CallbackAsked { callback }
             }
             10 => Event::CallbackDue { call: one, at },
+            11 => Event::CallbackTried { call: one, attempts: 1, again_at: Some(at) },
             _ => Event::CallbackDone { call: one },
         }
     }
