@@ -2,6 +2,7 @@
 //! begins.
 
 mod load;
+mod passed;
 mod repair;
 
 use std::collections::BTreeMap;

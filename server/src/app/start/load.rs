@@ -1,18 +1,20 @@
 //! The lasting state at a start: the newest snapshot that can be read, and the entries of the log after it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cordboard_routing::{Durable, Elapsed, Engine, Event, Output};
-use cordboard_shared::agent::{Actor, Source, Stamp};
-use cordboard_shared::id::AccountId;
+use cordboard_routing::{Durable, Engine, Event, Output};
+use cordboard_shared::agent::AgentFacts;
+use cordboard_shared::id::{AccountId, AgentId};
 use cordboard_shared::{FeedPosition, Millis};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::passed::passed;
 use crate::app::{facts, log};
 use crate::directory::Directory;
-use crate::store::{Batch, CHECKPOINT_FORMAT, CheckpointRow, EventRow, SNAPSHOT_FORMAT, Store};
+use crate::store::{Batch, CHECKPOINT_FORMAT, CheckpointRow, EventRow, Historic, SNAPSHOT_FORMAT, Store};
 
 /// Entries of the log that are read and understood together.
 const CHUNK: usize = 32_768;
@@ -45,9 +47,11 @@ pub(super) async fn load(store: &Store, directory: &Directory, now: Millis, seed
     let account = directory.account;
     let mut last = durable.position.seq;
     let mut events = Vec::new();
-    for event in first_events(&durable, directory, now, epoch).into_iter().chain(passed(&durable, now, epoch)) {
+    let known = known(store, account, &durable, now).await?;
+    let first = first_events(&durable, directory, now, epoch).into_iter().map(|event| (now, event));
+    for (at, event) in passed(&durable, &known, now, epoch).into_iter().chain(first) {
         last += 1;
-        events.push(EventRow { seq: last, ..log::row(account, now, &event)? });
+        events.push(EventRow { seq: last, ..log::row(account, at, &event)? });
         durable.fold(&event, FeedPosition { epoch, bucket: 0, seq: last });
     }
     let mut engine = Engine::start(now, seed, durable);
@@ -129,34 +133,26 @@ fn first_events(durable: &Durable, directory: &Directory, now: Millis, epoch: u3
     events
 }
 
-/// What time has done to people's facts while nobody was running: written down now, as it would have been then.
-fn passed(durable: &Durable, now: Millis, epoch: u32) -> Vec<Event> {
-    let settings = &durable.policy.settings;
-    let basis = facts::Basis { now, epoch, settings };
-    let mut events = Vec::new();
-    for (agent, before) in &durable.facts {
-        let mut facts = before.clone();
-        let mut changed = Vec::new();
-        let returns = settings.auto_return.then_some(Elapsed::AwayReturned);
-        // Legs die with the process: the call after which an Away was to hold is over too.
-        for what in [Elapsed::Pause, Elapsed::Dnd, Elapsed::AfterCall].into_iter().chain(returns) {
-            if let Some(decided) = facts::elapsed(&facts, what, basis) {
-                facts = decided.facts;
-                changed.extend(decided.changed);
-            }
-        }
-        if !changed.is_empty() {
-            events.push(Event::FactsSet {
-                agent: *agent,
-                facts: Arc::new(facts),
-                changed,
-                note: None,
-                request: None,
-                by: Some(Box::new(Stamp { since: now, by: Actor::system(), source: Source::System })),
-            });
+/// When the last entry about each of these people was written: those for whom time may have done something since.
+async fn known(
+    store: &Store,
+    account: AccountId,
+    durable: &Durable,
+    now: Millis,
+) -> anyhow::Result<BTreeMap<AgentId, Millis>> {
+    let mut known = BTreeMap::new();
+    for agent in durable.facts.iter().filter(|(_, facts)| may_have_passed(facts, now)).map(|(agent, _)| *agent) {
+        let last = Historic { agent, from: None, to: None, before: None, limit: 1 };
+        if let Some(row) = store.history(account, last).await?.first() {
+            known.insert(agent, row.at);
         }
     }
-    events
+    Ok(known)
+}
+
+fn may_have_passed(facts: &AgentFacts, now: Millis) -> bool {
+    let blocks = [&facts.pause, &facts.dnd, &facts.work_anyway].into_iter().flatten().filter_map(|block| block.until);
+    facts.slots.is_some() || blocks.chain(facts.toggle.until).any(|until| until <= now)
 }
 
 /// The engine whole, where the trace of this run begins.

@@ -163,6 +163,7 @@ impl Page {
             return;
         }
         let stamp = entry.by.as_deref().cloned().or_else(|| stamp_of(&entry, before.as_deref()));
+        let stamp = stamp.or_else(|| ended_by_time(&entry, before.as_deref()));
         let (actor, source) = stamp.map_or_else(
             || (Actor { name: "Not recorded".to_owned(), ..Actor::system() }, Source::System),
             |stamp| (stamp.by, stamp.source),
@@ -192,6 +193,27 @@ fn stamp_of(entry: &Entry, before: Option<&AgentFacts>) -> Option<Stamp> {
         named && stamp.is_some() && *stamp != was(name)
     });
     fresh.and_then(|(_, stamp)| stamp)
+}
+
+/// Entries of earlier versions name nobody when a fact was taken away. That its time was over can be known; who took one
+/// away before its time, or one without an end, cannot.
+fn ended_by_time(entry: &Entry, before: Option<&AgentFacts>) -> Option<Stamp> {
+    let before = before?;
+    let is_over = |was: &Option<Block>, is: &Option<Block>| {
+        let until = was.as_ref().filter(|_| is.is_none()).and_then(|block| block.until);
+        until.is_some_and(|until| until <= entry.at)
+    };
+    let after = &entry.facts;
+    let all = entry.changed.iter().all(|name| match name.as_str() {
+        "pause" => is_over(&before.pause, &after.pause),
+        "dnd" => is_over(&before.dnd, &after.dnd),
+        "work_anyway" => is_over(&before.work_anyway, &after.work_anyway),
+        // Only the clock reads the slots.
+        "schedule" => true,
+        _ => false,
+    });
+    let stamp = Stamp { since: entry.at, by: Actor::system(), source: Source::System };
+    (all && !entry.changed.is_empty()).then_some(stamp)
 }
 
 /// Each fact that says who set it.
@@ -224,6 +246,7 @@ fn entry(row: &EventRow) -> Result<Option<Entry>, ApiError> {
         | Event::PlaceLeft { .. }
         | Event::PlaceKept { .. }
         | Event::CallbackAsked { .. }
+        | Event::CallbackTried { .. }
         | Event::CallbackDue { .. }
         | Event::CallbackDone { .. } => None,
     })
@@ -244,4 +267,54 @@ fn seq_of(cursor: &str) -> Option<u64> {
 
 fn invalid(detail: &str) -> ApiError {
     ApiError::new(ProblemCode::InvalidRequest, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use cordboard_shared::Version;
+    use cordboard_shared::agent::{Apply, Intent, Seat, Toggle, ToggleFact};
+
+    use super::*;
+
+    const NOW: Millis = Millis(1_795_249_931_204);
+
+    fn facts() -> AgentFacts {
+        let stamp = Stamp { since: NOW, by: Actor::system(), source: Source::Panel };
+        AgentFacts {
+            version: Version { epoch: 1, rev: 1 },
+            seat: Seat::Active,
+            pause: None,
+            dnd: None,
+            opt_out: None,
+            toggle: ToggleFact { state: Toggle::On, stamp, reason: None, until: None, apply: Apply::Now },
+            slots: None,
+            work_anyway: None,
+            intent: Intent::default(),
+            fence: 0,
+        }
+    }
+
+    /// An entry of an earlier version, in which a pause was taken away.
+    fn removed(until: Option<Millis>, at: Millis) -> (Entry, AgentFacts) {
+        let after = facts();
+        let stamp = after.toggle.stamp.clone();
+        let before = AgentFacts { pause: Some(Block { stamp, reason: None, until }), ..after.clone() };
+        let changed = vec!["pause".to_owned()];
+        let entry = Entry { seq: 9, at, facts: Box::new(after), changed, note: None, request: None, by: None };
+        (entry, before)
+    }
+
+    #[test]
+    fn what_its_own_time_has_ended_was_ended_by_the_system_and_of_anything_else_nothing_is_known() {
+        let (entry, before) = removed(Some(NOW), NOW + 5);
+        let stamp = ended_by_time(&entry, Some(&before)).unwrap();
+        assert_eq!((stamp.since, stamp.source), (NOW + 5, Source::System));
+        for (until, at) in [(None, NOW + 5), (Some(NOW + 9), NOW + 5)] {
+            let (entry, before) = removed(until, at);
+            assert_eq!(ended_by_time(&entry, Some(&before)), None);
+        }
+        let (entry, before) = removed(Some(NOW), NOW + 5);
+        let opted = Entry { changed: vec!["pause".to_owned(), "opt_out".to_owned()], ..entry };
+        assert_eq!(ended_by_time(&opted, Some(&before)), None);
+    }
 }
