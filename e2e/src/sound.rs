@@ -14,6 +14,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+/// Of a part that is looked for, so much is compared, in seconds.
+const LIKENESS: f64 = 0.200;
+
 /// Samples of one channel.
 #[derive(Debug, Clone)]
 pub struct Sound {
@@ -72,6 +75,27 @@ impl Sound {
         Ok(())
     }
 
+    /// How much a part is in it: the highest correlation over all places, 1 when it is there as it is. Compared are the
+    /// loudest 200 ms of the part.
+    pub fn likeness(&self, part: &Self) -> f64 {
+        let window = (f64::from(part.rate) * LIKENESS) as usize;
+        let energy = |samples: &[f32]| samples.iter().map(|it| f64::from(*it) * f64::from(*it)).sum::<f64>();
+        let stretches = part.samples.windows(window.max(1)).step_by(80);
+        let Some(loudest) = stretches.max_by(|one, other| energy(one).total_cmp(&energy(other))) else { return 0.0 };
+        let of_part = energy(loudest);
+        let mut best = 0.0_f64;
+        let mut here = energy(self.samples.get(..window).unwrap_or_default());
+        for (index, stretch) in self.samples.windows(window).enumerate() {
+            if here > of_part / 100.0 {
+                let product: f32 = stretch.iter().zip(loudest).map(|(one, other)| one * other).sum();
+                best = best.max(f64::from(product) / (here * of_part).sqrt());
+            }
+            let next = self.samples.get(index + window).copied().unwrap_or_default();
+            here += f64::from(next) * f64::from(next) - f64::from(stretch[0]) * f64::from(stretch[0]);
+        }
+        best
+    }
+
     /// How long it plays.
     pub fn length(&self) -> Duration {
         Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.rate))
@@ -124,6 +148,25 @@ mod tests {
             let back = from_ulaw(ulaw(sample));
             assert!((back - sample).abs() <= sample.abs() / 20.0 + 0.001, "{sample} became {back}");
         }
+    }
+
+    #[test]
+    fn a_part_is_found_where_it_is_and_another_is_not() {
+        let noise = |seed: u32| -> Vec<f32> {
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (f64::from(state >> 8) / f64::from(1_u32 << 24) - 0.5) as f32
+            };
+            (0..4_000).map(|_| next()).collect()
+        };
+        let part = Sound { rate: 8_000, samples: noise(1) };
+        let coded = part.samples.iter().map(|sample| from_ulaw(ulaw(sample * 0.5))).collect();
+        let heard = Sound { rate: 8_000, samples: [noise(2), coded, noise(3)].concat() };
+
+        assert!(heard.likeness(&part) > 0.95, "{}", heard.likeness(&part));
+        assert!(heard.likeness(&Sound { rate: 8_000, samples: noise(4) }) < 0.3);
+        assert_eq!(Sound { rate: 8_000, samples: Vec::new() }.likeness(&part), 0.0);
     }
 
     #[test]

@@ -119,6 +119,9 @@ async fn with_the_own_phone_first(
     ensure!(call["result"] == "answered" && call["direction"] == "outbound", "{call:#}");
     ensure!(call["to"]["number"] == CUSTOMER && call["from"]["number"] == SHOWN, "{call:#}");
     ensure!(call["agent"] == asha.agent.as_str() && call["sip_status"] == 200, "{call:#}");
+    // What was allowed is written down as well: the leg to the own phone, and the call out.
+    office.expect_line(&uid, line("Asha", "rung", "14/available")).await?;
+    office.expect_line(&uid, line("Asha", "rung", "15/available")).await?;
     phone.set(Manner::Answers);
     Ok(())
 }
@@ -251,6 +254,7 @@ async fn internal(office: &Office<'_>, asha: &Softphone, dev: &Softphone) -> Res
     let uid = call["uid"].as_str().context("no uid")?;
     ensure!(call["result"] == "answered" && call["from"]["number"] == "21", "{call:#}");
     ensure!(call["to"]["number"] == "23", "{call:#}");
+    office.expect_line(uid, line("Asha", "rung", "14/available")).await?;
     office.expect_line(uid, line("Dev", "answered", "7/available")).await?;
 
     // Away: a colleague reaches the voicemail box.

@@ -195,8 +195,7 @@ async fn emergency(office: &Office<'_>, asha: &Desk, riya: &Desk) -> Result<()> 
     let call = ring.data["call"].as_str().context("no call")?;
     office.toggle("Asha", 0).await?;
     office.fact("Asha", "Asha", "dnd", Some(json!({}))).await?;
-    // The route does not help here, so it is the department's own row that decides.
-    let lines = [line("Asha", "skipped_dnd", "1/dnd"), line("Riya", "skipped_dnd", "1/dnd")];
+    let lines = [line("Asha", "skipped_dnd", "11/dnd"), line("Riya", "skipped_dnd", "11/dnd")];
     office.expect_voicemail("+447700900142", SUPPORT, &[asha, riya], &lines).await?;
 
     let id = started["id"].as_str().or(started["emergency"]["id"].as_str()).context("the route has no id")?;

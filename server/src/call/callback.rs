@@ -8,6 +8,7 @@ use cordboard_shared::event::{RingStop, ServerMessage};
 use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId, OfferId};
 use cordboard_shared::phone::E164;
 use cordboard_shared::pii::Pii;
+use cordboard_shared::telephony::Encryption;
 use cordboard_sip::DialogId;
 
 use super::dial::{Called, Dialing, OWN_DEVICE_MS};
@@ -56,7 +57,9 @@ impl CallCenter {
         self.next_dialog += 1;
         let dialog = DialogId::outgoing(self.next_dialog);
         let leg = LegId::new(now, self.random_bytes());
-        let caller = CallerLeg { leg, sip: Some(SipLeg::outgoing(dialog, leg)), person: None };
+        // How the trunk encrypts is known when it is dialed.
+        let terms = self.leg_terms(Encryption::Off);
+        let caller = CallerLeg { leg, sip: Some(SipLeg::outgoing(dialog, leg, terms)), person: None };
         let mut call = Call::new(view, caller, Phase::Routing);
         call.in_engine = true;
         call.queued_at = Some(now);
