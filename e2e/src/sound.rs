@@ -78,9 +78,8 @@ impl Sound {
     /// How much a part is in it: the highest correlation over all places, 1 when it is there as it is. Compared are the
     /// loudest 200 ms of the part.
     pub fn likeness(&self, part: &Self) -> f64 {
-        let window = (f64::from(part.rate) * LIKENESS) as usize;
-        let energy = |samples: &[f32]| samples.iter().map(|it| f64::from(*it) * f64::from(*it)).sum::<f64>();
-        let stretches = part.samples.windows(window.max(1)).step_by(80);
+        let window = ((f64::from(part.rate) * LIKENESS) as usize).max(1);
+        let stretches = part.samples.windows(window).step_by(80);
         let Some(loudest) = stretches.max_by(|one, other| energy(one).total_cmp(&energy(other))) else { return 0.0 };
         let of_part = energy(loudest);
         let mut best = 0.0_f64;
@@ -100,6 +99,10 @@ impl Sound {
     pub fn length(&self) -> Duration {
         Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.rate))
     }
+}
+
+fn energy(samples: &[f32]) -> f64 {
+    samples.iter().map(|sample| f64::from(*sample) * f64::from(*sample)).sum()
 }
 
 fn linear(sample: f32) -> i16 {

@@ -363,7 +363,8 @@ impl Softphone {
                     self.incoming.iter().find(|incoming| incoming.ring.call == uid).map(|incoming| incoming.stage);
                 // A callback that was taken here: its number is being dialed.
                 let taken = call.call.direction == Direction::Outbound
-                    && !matches!(card, Some(Stage::Ringing | Stage::Declining));
+                    && call.device.is_some()
+                    && matches!(card, Some(Stage::Answering | Stage::Won));
                 if taken {
                     self.no_longer_rings(uid);
                 }

@@ -215,8 +215,9 @@ impl Engine {
     fn line_of_callback(&self, now: Millis, callback: &Callback, department: DepartmentId) -> Line {
         let strict = callback.agent.filter(|id| self.agent(*id).is_some());
         let strict = strict.map(|agent| Binding { agent, mode: StickyMode::Strict, until: now });
+        // Who was bound to nobody when they asked waits for nobody: a memory of since then is a wish, not a condition.
         let known = || self.binding(now, self.rules.department(department)?, Some(&callback.number));
-        let binding = strict.or_else(known);
+        let binding = strict.or_else(|| known().map(|known| Binding { mode: StickyMode::Loose, ..known }));
         let row = if binding.is_some() { Row::Callback } else { Row::Queue };
         let mut line = Line::new(callback.call, Target::Department(department), row, now);
         line.caller = Some(callback.number.clone());
