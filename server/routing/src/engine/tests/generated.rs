@@ -504,6 +504,10 @@ fn callbacks_are_not_passed_over(
     if state.calling_out.paused || floor.engine.policy().settings.lines.is_some() {
         return;
     }
+    // Row 10 reaches who is Away, the rows of those further ahead may not.
+    if served.row == Row::Callback {
+        return;
+    }
     for ahead in state.durable.callbacks.values().filter(|it| floor.engine.stands(it)) {
         let is_ahead = (9 - ahead.priority.min(9), ahead.place) < (served.key().behind, served.key().place);
         let was_there = ahead.asked_at < decided && ahead.again_at.is_none_or(|at| at < decided);
