@@ -98,7 +98,7 @@ fn is_off(durable: &Durable, facts: &AgentFacts, at: Millis) -> bool {
     let Some(slots) = &facts.slots else { return false };
     let inside = !windows(&slots.hours, &durable.policy.zone, at, at + 1).is_empty();
     let anyway = facts.work_anyway.as_ref().is_some_and(|block| block.until.is_none_or(|until| at < until));
-    !inside && !(anyway && durable.policy.settings.reach.work_outside_slots)
+    !(inside || anyway && durable.policy.settings.reach.work_outside_slots)
 }
 
 #[cfg(test)]

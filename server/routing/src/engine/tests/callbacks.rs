@@ -166,7 +166,8 @@ fn one_for_a_person_waits_for_them_under_row_ten_and_reaches_them_away() {
 
 #[test]
 fn one_for_a_person_who_is_blocked_goes_onto_the_list_with_the_cell_that_says_so() {
-    let blocks: [(&str, fn(&mut AgentFacts)); 3] = [
+    type Block = fn(&mut AgentFacts);
+    let blocks: [(&str, Block); 3] = [
         ("10/dnd", |it| it.dnd = Some(block(NOW, None))),
         ("10/opted_out", |it| it.opt_out = Some(block(NOW, None))),
         ("10/paused", |it| it.pause = Some(block(NOW, None))),
