@@ -106,7 +106,7 @@ fn line(row: u8, member: &MemberDecision, words: &Words<'_>) -> Line {
     let mut text = member.reason.words().to_owned();
     // In a call of one's own the letter says that it is allowed.
     if matches!((row, member.reason), (14 | 15, Reason::Rung)) {
-        text = "allowed".to_owned();
+        "allowed".clone_into(&mut text);
     }
     if let (Some(rang), Some(rest)) = (member.rang_ms.filter(|ms| *ms >= 500), text.strip_prefix("rang")) {
         text = format!("rang {} s{rest}", (rang + 500) / 1_000);
