@@ -116,19 +116,20 @@ async fn sample(
 async fn look(office: &Office<'_>, begun: Instant) -> Result<Sample> {
     let page = office.admin.get("/metrics").await?.text();
     let gauge = |name: &str| {
-        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value =
+            page.lines().find_map(|line| line.strip_prefix("cordboard_")?.strip_prefix(name)?.strip_prefix(' '));
         value.and_then(|value| value.trim().parse().ok()).with_context(|| format!("no metric {name}"))
     };
     Ok(Sample {
         at: begun.elapsed(),
         memory: office.stack.resident_memory()?,
-        calls: gauge("cordboard_calls_active")?,
-        legs: gauge("cordboard_legs_active")?,
-        transactions: gauge("cordboard_sip_transactions")?,
-        dialogs: gauge("cordboard_sip_dialogs")?,
-        timers: gauge("cordboard_sip_timers")?,
-        media_legs: gauge("cordboard_media_legs")?,
-        stuck: gauge("cordboard_stuck_agents")?,
+        calls: gauge("calls_active")?,
+        legs: gauge("legs_active")?,
+        transactions: gauge("sip_transactions")?,
+        dialogs: gauge("sip_dialogs")?,
+        timers: gauge("sip_timers")?,
+        media_legs: gauge("media_legs")?,
+        stuck: gauge("stuck_agents")?,
     })
 }
 
