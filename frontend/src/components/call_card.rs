@@ -267,13 +267,9 @@ fn elsewhere(panel: Panel, call: Option<&LiveCall>) -> String {
     )
 }
 
-/// Brings the sound to this tab: from a phone by way of the server, from another tab by connecting here.
+/// Brings the sound to this tab: the server is told that it is a wish, then this tab connects.
 fn move_here(panel: Panel) {
-    let phone = panel.phone.with_untracked(|phone| {
-        let call = phone.current()?;
-        call.device.as_deref().filter(|device| !device.starts_with("tab:")).map(|_| call.call.uid)
-    });
-    let Some(call) = phone else { return telephone::feed(panel, Input::BringHerePressed) };
+    let Some(call) = panel.phone.with_untracked(|phone| Some(phone.current()?.call.uid)) else { return };
     telephone::ask(panel, ClientMessage::Move { call, device: None }, move |answer| match answer {
         Ok(_) => telephone::feed(panel, Input::BringHerePressed),
         Err(why) => panel.phone.update(|phone| phone.refused(why)),

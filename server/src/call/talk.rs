@@ -316,7 +316,8 @@ impl CallCenter {
             None => false,
         };
         let just_answered = call.joined_at.is_some_and(|at| now.since(at) < super::panel::SETTLING_MS);
-        if held_elsewhere && (call.phase == Phase::Connecting || just_answered) {
+        let asked = call.asked_to.take_if(|asked| *asked == device).is_some();
+        if held_elsewhere && !asked && (call.phase == Phase::Connecting || just_answered) {
             // Sent while it rang, and overtaken by the Answer of another device: no wish to move anything.
             return Err(super::panel::answered_in_another_tab());
         }
