@@ -24,7 +24,7 @@ const NOT_MEASURED: [&str; 5] = [
 const MEDIA_NOT_MEASURED: [&str; 4] = [
     "a network: everything is loopback on one machine, and the far ends share its cores",
     "Chromium: browsers are played by the library the server uses",
-    "other products side by side in the same minutes: the goals are their figures from another hour",
+    "products other than rtpengine, and that only where it is installed",
     "recording, mixing and encrypted phones",
 ];
 

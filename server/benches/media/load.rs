@@ -1,27 +1,26 @@
-//! Phones and browsers that call each other through the media thread.
+//! Phones and browsers that call each other through a bridge.
 
 mod browser;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, ensure};
+use cordboard_media::Codec;
 use cordboard_media::packet::RtpPacket;
-use cordboard_media::{BrowserCodecs, Codec, Command, Event, RtpParams, Source};
-use cordboard_server::net::media::{FromMedia, MediaConfig, MediaHandle, ToMedia, start};
-use cordboard_shared::id::LegId;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::mpsc::error::TryRecvError;
 
 use self::browser::Browser;
-use crate::proc;
+use crate::bridge::{Answer, Bridge, By, Offer};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Nothing takes longer unless it is broken.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Connecting takes longer only if it is broken.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// So many browsers are connected one after the other and timed; the others follow all at once.
+const TIMED: usize = 50;
 
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -34,23 +33,26 @@ pub(crate) enum Kind {
 
 /// All calls of a run.
 pub(crate) struct Load {
-    media: MediaHandle,
-    events: UnboundedReceiver<FromMedia>,
-    thread: u32,
+    pub(crate) bridge: Bridge,
     poll: Poll,
     ends: Vec<End>,
     started: Instant,
-    sent: u64,
-    got: u64,
-    delays: Vec<f64>,
+    counted: Counted,
     /// Whether payloads arrive as they were sent, and so can carry the time.
     stamped: bool,
-    folder: std::path::PathBuf,
+}
+
+/// What the far ends saw.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) sent: u64,
+    pub(crate) got: u64,
+    /// In nanoseconds.
+    pub(crate) delays: Vec<u64>,
 }
 
 /// One end of a call.
 struct End {
-    leg: LegId,
     kind: Kind,
     socket: UdpSocket,
     /// Where a phone sends to.
@@ -63,84 +65,35 @@ struct End {
 }
 
 impl Load {
-    /// Starts the media thread and opens the legs of these calls.
-    pub(crate) fn start(kinds: [Kind; 2], codecs: BrowserCodecs, calls: usize) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("cordboard-bench-{}", std::process::id()));
-        let (media, events) = start(MediaConfig {
-            webrtc: SocketAddr::new(LOCAL, 0),
-            rtp_ip: LOCAL,
-            rtp_ports: 40_000..=44_999,
-            external_ip: None,
-            recordings_dir: folder.clone(),
-            browser_codecs: codecs,
-        })?;
-        let mut load = Self {
-            media,
-            events,
-            thread: proc::thread_named("media")?,
+    /// Starts the bridge.
+    pub(crate) fn start(by: By, kinds: [Kind; 2]) -> Result<Self> {
+        Ok(Self {
+            bridge: Bridge::start(by)?,
             poll: Poll::new()?,
             ends: Vec::new(),
             started: Instant::now(),
-            sent: 0,
-            got: 0,
-            delays: Vec::new(),
+            counted: Counted::default(),
             stamped: kinds[0] == kinds[1] || kinds.contains(&Kind::Browser),
-            folder,
-        };
-        for call in 0..calls {
-            let legs = [0, 1].map(|side| LegId::demo(u16::try_from(call * 2 + side + 1).unwrap_or(u16::MAX)));
-            for (kind, leg) in kinds.into_iter().zip(legs) {
-                load.open(kind, leg)?;
-            }
-            for ([leg, other], kind) in [legs, [legs[1], legs[0]]].into_iter().zip(kinds) {
-                // The leg of a browser is made by its offer.
-                if kind != Kind::Browser {
-                    load.command(Command::Hear { leg, source: Source::Leg(other) });
-                }
-            }
-        }
-        Ok(load)
+        })
     }
 
-    /// Connects the browsers, one after the other; how long each took, in microseconds.
-    pub(crate) fn connect(&mut self) -> Result<Vec<f64>> {
+    /// Connects so many calls; how long it took from offer to ICE and DTLS done, in nanoseconds, for browsers.
+    pub(crate) fn connect(&mut self, kinds: [Kind; 2], calls: usize) -> Result<Vec<u64>> {
         let mut times = Vec::new();
-        for at in 0..self.ends.len() {
-            let leg = self.ends[at].leg;
-            let Some(sdp) = self.ends[at].browser.as_mut().map(|browser| browser.offer()).transpose()? else {
-                continue;
-            };
+        for call in 0..calls {
+            let at = self.ends.len();
+            let offers = [self.open(kinds[0])?, self.open(kinds[1])?];
             let begun = Instant::now();
-            self.command(Command::PeerOffer { leg, sdp });
-            let limit = begun + LIMIT;
-            loop {
-                match self.events.try_recv() {
-                    Ok(FromMedia::Event(Event::PeerAnswer { leg: of, sdp })) if of == leg => {
-                        if let Some(browser) = &mut self.ends[at].browser {
-                            browser.answer(&sdp)?;
-                        }
-                    }
-                    Ok(FromMedia::Event(Event::PeerConnected { leg: of })) if of == leg => break,
-                    Ok(FromMedia::Event(Event::PeerFailed { error, .. })) => bail!("a browser was refused: {error}"),
-                    Ok(_) | Err(TryRecvError::Empty) => {}
-                    Err(TryRecvError::Disconnected) => bail!("the media thread ended"),
-                }
-                if Instant::now() > limit {
-                    bail!("a browser did not connect");
-                }
-                self.receive(at);
-                let End { browser, socket, .. } = &mut self.ends[at];
-                if let Some(browser) = browser {
-                    browser.tick(Instant::now(), socket);
-                }
-                std::thread::sleep(Duration::from_micros(100));
+            let answers = self.bridge.call(call, offers)?;
+            for (at, answer) in (at..).zip(answers) {
+                self.answered(at, answer)?;
             }
-            times.push(begun.elapsed().as_nanos() as f64 / 1_000.0);
-            self.command(Command::Gate { leg, open: true });
-            // The two ends of a call stand side by side.
-            let other = self.ends[at ^ 1].leg;
-            self.command(Command::Hear { leg, source: Source::Leg(other) });
+            if kinds.contains(&Kind::Browser) && call < TIMED {
+                self.settle()?;
+                times.push(u64::try_from(begun.elapsed().as_nanos())?);
+            }
         }
+        self.settle()?;
         Ok(times)
     }
 
@@ -154,85 +107,81 @@ impl Load {
             end.next = begun + FRAME * index / count;
         }
         let mut ready = Events::with_capacity(1_024);
-        loop {
-            let now = Instant::now();
-            if now >= until {
-                break;
-            }
+        while Instant::now() < until {
             for at in 0..self.ends.len() {
+                let now = Instant::now();
                 while self.ends[at].next <= now {
                     self.speak(at, now);
                 }
             }
             let due = self.ends.iter().map(|end| end.next).min().unwrap_or(until).min(until);
-            self.poll.poll(&mut ready, Some(due.saturating_duration_since(Instant::now())))?;
-            let tokens: Vec<usize> = ready.iter().map(|event| event.token().0).collect();
-            for at in tokens {
-                self.receive(at);
-            }
-            while self.events.try_recv().is_ok() {}
+            self.receive(&mut ready, due)?;
         }
         Ok(())
     }
 
-    /// Counts from here on.
-    pub(crate) fn forget(&mut self) {
-        (self.sent, self.got) = (0, 0);
-        self.delays.clear();
+    /// Lets what is on its way arrive.
+    pub(crate) fn listen(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        let mut ready = Events::with_capacity(1_024);
+        while Instant::now() < until {
+            self.receive(&mut ready, until)?;
+        }
+        Ok(())
     }
 
-    /// The processor time of the media thread so far.
-    pub(crate) fn cpu(&self) -> Result<Duration> {
-        proc::cpu(self.thread)
+    /// What was counted since this was asked last.
+    pub(crate) fn take_counted(&mut self) -> Counted {
+        std::mem::take(&mut self.counted)
     }
 
-    /// Ends all calls; packets sent, packets received, and delays in microseconds.
-    pub(crate) fn end(mut self) -> (u64, u64, Vec<f64>) {
-        self.media.send(ToMedia::Shutdown);
-        while self.events.blocking_recv().is_some() {}
-        // Nothing was recorded: there is nothing in it, or it was never made.
-        drop(std::fs::remove_dir(&self.folder));
-        (self.sent, self.got, self.delays)
-    }
-
-    fn open(&mut self, kind: Kind, leg: LegId) -> Result<()> {
+    fn open(&mut self, kind: Kind) -> Result<Offer> {
         let mut socket = UdpSocket::bind(SocketAddr::new(LOCAL, 0))?;
         self.poll.registry().register(&mut socket, Token(self.ends.len()), Interest::READABLE)?;
         let local = socket.local_addr()?;
-        let mut end =
-            End { leg, kind, socket, to: None, browser: None, frames: Vec::new(), next: Instant::now(), count: 0 };
-        match kind {
-            Kind::Phone(codec) => {
-                self.media.send(ToMedia::OpenRtp { leg });
-                end.to = Some(self.opened(leg)?);
-                let params = RtpParams { dtmf: Some(101), ..RtpParams::new(local, codec, codec.static_payload_type()) };
-                self.command(Command::AddRtp { leg, params: Some(params) });
-                end.frames = sound(codec)?;
-            }
+        let mut browser = None;
+        let (offer, frames) = match kind {
+            Kind::Phone(codec) => (Offer::Phone(local, codec.static_payload_type()), sound(codec)?),
             Kind::Browser => {
-                end.browser = Some(Box::new(Browser::new(local, self.media.webrtc_addr())?));
-                end.frames = sound(Codec::Pcmu)?;
+                let mut made = Box::new(Browser::new(local)?);
+                let sdp = made.offer()?;
+                browser = Some(made);
+                (Offer::Browser(sdp), sound(Codec::Pcmu)?)
             }
+        };
+        self.ends.push(End { kind, socket, to: None, browser, frames, next: Instant::now(), count: 0 });
+        Ok(offer)
+    }
+
+    fn answered(&mut self, at: usize, answer: Answer) -> Result<()> {
+        let end = &mut self.ends[at];
+        match (answer, &mut end.browser) {
+            (Answer::Browser { sdp, to }, Some(browser)) => browser.answer(&sdp, to)?,
+            (Answer::Phone(to) | Answer::Browser { to, .. }, _) => end.to = Some(to),
         }
-        self.ends.push(end);
         Ok(())
     }
 
-    fn opened(&mut self, leg: LegId) -> Result<SocketAddr> {
+    /// Waits until all browsers are connected.
+    fn settle(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let mut ready = Events::with_capacity(1_024);
         loop {
-            match self.events.blocking_recv().context("the media thread ended")? {
-                FromMedia::RtpOpened { leg: of, local } if of == leg => return Ok(local),
-                FromMedia::RtpFailed { error, .. } => bail!("no ports: {error}"),
-                FromMedia::RtpOpened { .. }
-                | FromMedia::Event(_)
-                | FromMedia::Recorded { .. }
-                | FromMedia::RecordingFailed { .. } => {}
+            let now = Instant::now();
+            for End { browser, socket, .. } in &mut self.ends {
+                if let Some(browser) = browser {
+                    browser.tick(now, socket);
+                }
             }
+            let waiting =
+                self.ends.iter().flat_map(|end| &end.browser).filter(|browser| !browser.is_connected()).count();
+            if waiting == 0 {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < LIMIT, "{waiting} browsers did not connect");
+            let due = self.ends.iter().flat_map(|end| &end.browser).map(|browser| browser.deadline()).min();
+            self.receive(&mut ready, due.unwrap_or(now).min(now + FRAME))?;
         }
-    }
-
-    fn command(&self, command: Command) {
-        self.media.send(ToMedia::Command(command));
     }
 
     fn speak(&mut self, at: usize, now: Instant) {
@@ -264,11 +213,20 @@ impl Load {
             }
             (None, Kind::Browser) => false,
         };
-        self.sent += u64::from(sent);
+        self.counted.sent += u64::from(sent);
+    }
+
+    /// Waits for datagrams until then at the latest, and takes all that are there.
+    fn receive(&mut self, ready: &mut Events, until: Instant) -> Result<()> {
+        self.poll.poll(ready, Some(until.saturating_duration_since(Instant::now())))?;
+        for event in &*ready {
+            self.receive_at(event.token().0);
+        }
+        Ok(())
     }
 
     /// Takes all that waits at one end.
-    fn receive(&mut self, at: usize) {
+    fn receive_at(&mut self, at: usize) {
         let mut buffer = [0; 2_048];
         while let Ok((length, from)) = self.ends[at].socket.recv_from(&mut buffer) {
             let now = self.started.elapsed();
@@ -279,14 +237,14 @@ impl Load {
                 None => RtpPacket::parse(bytes).map(|packet| packet.payload.to_vec()).into_iter().collect(),
             };
             for payload in payloads {
-                self.got += 1;
+                self.counted.got += 1;
                 if self.stamped
                     && let Some(stamp) = payload.first_chunk()
                 {
                     let sent = Duration::from_nanos(u64::from_be_bytes(*stamp));
                     // Silence that filled a gap carries no time.
                     if let Some(delay) = now.checked_sub(sent).filter(|delay| *delay < Duration::from_secs(1)) {
-                        self.delays.push(delay.as_nanos() as f64 / 1_000.0);
+                        self.counted.delays.push(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX));
                     }
                 }
             }

@@ -15,14 +15,16 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 pub(crate) struct Browser {
     rtc: Rtc,
     local: SocketAddr,
-    server: SocketAddr,
+    /// Whom it listens to.
+    server: Option<SocketAddr>,
+    connected: bool,
     mid: Option<Mid>,
     pending: Option<SdpPendingOffer>,
     deadline: Instant,
 }
 
 impl Browser {
-    pub(crate) fn new(local: SocketAddr, server: SocketAddr) -> Result<Self> {
+    pub(crate) fn new(local: SocketAddr) -> Result<Self> {
         let now = Instant::now();
         let config = RtcConfig::new()
             .set_crypto_provider(Arc::new(str0m::crypto::from_feature_flags()))
@@ -31,7 +33,7 @@ impl Browser {
             .enable_pcmu(true, false);
         let mut rtc = config.build(now);
         rtc.add_local_candidate(Candidate::host(local, "udp")?);
-        Ok(Self { rtc, local, server, mid: None, pending: None, deadline: now })
+        Ok(Self { rtc, local, server: None, connected: false, mid: None, pending: None, deadline: now })
     }
 
     pub(crate) fn offer(&mut self) -> Result<String> {
@@ -42,11 +44,21 @@ impl Browser {
         Ok(offer.to_sdp_string())
     }
 
-    pub(crate) fn answer(&mut self, sdp: &str) -> Result<()> {
+    pub(crate) fn answer(&mut self, sdp: &str, server: SocketAddr) -> Result<()> {
         let pending = self.pending.take().context("answered twice")?;
         self.rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(sdp)?)?;
-        self.deadline = Instant::now();
+        (self.server, self.deadline) = (Some(server), Instant::now());
         Ok(())
+    }
+
+    /// ICE and DTLS are done.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// When [`Self::tick`] is due.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// What is due by the clock.
@@ -71,7 +83,7 @@ impl Browser {
 
     /// Takes a datagram; the payloads that came of it.
     pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], socket: &UdpSocket) -> Vec<Vec<u8>> {
-        if from != self.server {
+        if Some(from) != self.server {
             return Vec::new();
         }
         let Ok(receive) = Receive::new(Protocol::Udp, from, self.local, bytes) else { return Vec::new() };
@@ -92,6 +104,7 @@ impl Browser {
                 // What the system does not take is lost, as on any network.
                 Ok(Output::Transmit(transmit)) => drop(socket.send_to(&transmit.contents, transmit.destination)),
                 Ok(Output::Event(Event::RtpPacket(packet))) => payloads.push(packet.payload.to_vec()),
+                Ok(Output::Event(Event::Connected)) => self.connected = true,
                 Ok(Output::Event(_)) => {}
                 Err(_) => return payloads,
             }
