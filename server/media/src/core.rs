@@ -123,8 +123,9 @@ pub struct MediaCore {
     timers: Timers<Wake>,
     /// Packets that arrived and were not yet passed on.
     heard: VecDeque<Heard>,
-    /// Room for the samples of a packet.
+    /// Room for the samples of a packet, and for those who listen to it.
     blocks: Vec<Block>,
+    listening: Vec<LegId>,
     peer_outputs: Vec<PeerOutput>,
     outputs: VecDeque<Output>,
     media_timeout: Duration,
@@ -144,6 +145,7 @@ impl MediaCore {
             timers: Timers::new(),
             heard: VecDeque::new(),
             blocks: Vec::new(),
+            listening: Vec::new(),
             peer_outputs: Vec::new(),
             outputs: VecDeque::new(),
             media_timeout: config.media_timeout,
@@ -236,25 +238,26 @@ impl MediaCore {
         if leg.keeps_digits && matches!(heard.content, Content::Dtmf(_)) {
             return;
         }
-        self.pass_samples(now, heard);
-        let listeners: Vec<LegId> = self.listeners.get(&heard.leg).into_iter().flatten().copied().collect();
-        for listener in listeners {
+        let mut listeners = std::mem::take(&mut self.listening);
+        listeners.extend(self.listeners.get(&heard.leg).into_iter().flatten());
+        self.pass_samples(now, heard, &listeners);
+        for listener in listeners.drain(..) {
             let Some(leg) = self.legs.get_mut(&listener) else { continue };
             let packet = leg.forward(now, heard, digit);
-            self.timers.set(Wake::Frame(listener), leg.next_frame());
+            self.timers.by(Wake::Frame(listener), leg.next_frame());
             if let Some(packet) = packet {
                 self.send(now, listener, &packet);
             }
         }
+        self.listening = listeners;
     }
 
     /// What a leg sent goes as samples to those who need samples: recorders, mixers and other codecs.
-    fn pass_samples(&mut self, now: Instant, heard: &Heard) {
+    fn pass_samples(&mut self, now: Instant, heard: &Heard, listeners: &[LegId]) {
         let wanted = match &heard.content {
             Content::Audio(codec, _) => {
                 let wants = |listener: &LegId| self.legs.get(listener).is_some_and(|leg| leg.wants_samples(*codec));
-                self.taps.contains_key(&heard.leg)
-                    || self.listeners.get(&heard.leg).is_some_and(|listeners| listeners.iter().any(wants))
+                self.taps.contains_key(&heard.leg) || listeners.iter().any(wants)
             }
             // No sound, but a number in the stream.
             Content::Dtmf(_) | Content::Noise(_) => self.legs.get(&heard.leg).is_some_and(Leg::is_decoding),
@@ -279,13 +282,13 @@ impl MediaCore {
             return;
         };
         let mut packets = Vec::new();
-        let listeners: Vec<LegId> = self.listeners.get(&heard.leg).into_iter().flatten().copied().collect();
-        for listener in listeners {
+        for &listener in listeners {
             let Some(leg) = self.legs.get_mut(&listener) else { continue };
             if leg.mixes() {
                 leg.mix_in(heard.leg, &blocks);
             } else if leg.wants_samples(codec) {
                 leg.transcode(now, heard.leg, &blocks, &mut packets);
+                self.timers.by(Wake::Frame(listener), leg.next_frame());
                 for packet in packets.drain(..) {
                     self.send(now, listener, &packet);
                 }

@@ -94,7 +94,7 @@ impl MediaCore {
         }
         self.peer_outputs = outputs;
         if let Some(Line::Peer(peer)) = self.legs.get(&leg).map(|leg| &leg.line) {
-            self.timers.set(Wake::Peer(leg), peer.deadline());
+            self.timers.by(Wake::Peer(leg), peer.deadline());
         }
     }
 
