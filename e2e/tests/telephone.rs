@@ -16,7 +16,9 @@ use serde_json::json;
 const MICROPHONE: f64 = 1_000.0;
 const CALLER_TONE: f64 = 440.0;
 const RIYA_TONE: f64 = 620.0;
+const PHONE_TONE: f64 = 1_300.0;
 const CARRIER_TONE: f64 = 520.0;
+const RIYA_EXTENSION: &str = "22";
 const CUSTOMER: &str = "+447700900601";
 /// The desk reads emergency routes this often at least.
 const ROUTES_READ: Duration = Duration::from_secs(45);
@@ -36,6 +38,8 @@ fn the_desk_calls_hands_over_parks_and_comes_back() {
         desk.parks().await?;
         desk.reloads().await?;
         desk.moves(&browser).await?;
+        desk.calls_inside_and_moves(&browser).await?;
+        desk.moves_to_her_phone().await?;
         desk.is_told_of_an_emergency().await?;
         asha.expect_no_complaints()
     });
@@ -200,6 +204,53 @@ impl Desk<'_> {
             })
             .await?;
         ensure!(has_step(&call, "moved"), "no step: {call:#}");
+        second.close().await?;
+        self.done().await
+    }
+
+    /// The sound goes to her desk phone and comes back.
+    async fn moves_to_her_phone(&self) -> Result<()> {
+        let phone = self.office.desk_phone("Asha", "1003", PHONE_TONE).await?;
+        self.office.expect_devices("Asha", 2).await?;
+        phone.set(Manner::Rings);
+        let caller = self.talk("+447700900966").await?;
+        self.asha.button("Transfer").within(panel::current(self.asha)).click().await?;
+        let place = self.asha.role("region", "Transfer the call");
+        self.asha.button("Move to Desk phone 1003").within(place.clone()).expect(SOON).await?;
+        self.asha.picture("own-phones").await?;
+        phone.set(Manner::Answers);
+        let before = phone.calls();
+        self.asha.button("Move to Desk phone 1003").within(place).click().await?;
+        let there = phone.expect_call(before, SOON).await?;
+        there.expect_hears(CALLER_TONE, &[MICROPHONE], SOON).await?;
+        caller.expect_hears(PHONE_TONE, &[MICROPHONE], SOON).await?;
+        self.asha.button("Move here").click().await?;
+        self.asha.expect_hears(panel::EAR, CALLER_TONE, MICROPHONE, SOON).await?;
+        caller.expect_hears(MICROPHONE, &[PHONE_TONE], SOON).await?;
+        there.expect_over(SOON).await?;
+        panel::hang_up(self.asha).await?;
+        caller.expect_over(SOON).await?;
+        phone.set(Manner::Rings);
+        self.done().await
+    }
+
+    /// She calls a colleague, and goes on talking in another tab.
+    async fn calls_inside_and_moves(&self, browser: &Browser) -> Result<()> {
+        self.riya.set(Manner::Answers);
+        let before = self.riya.calls();
+        let place = self.asha.role("region", "Call out");
+        self.asha.role("combobox", "Number or colleague").within(place.clone()).fill(RIYA_EXTENSION).await?;
+        self.asha.button("Call").within(place).click().await?;
+        let riya = self.riya.expect_call(before, SOON).await?;
+        self.asha.expect_hears(panel::EAR, RIYA_TONE, MICROPHONE, SOON).await?;
+        let second = browser.beside(self.asha, "Asha Rao, a second tab").await?;
+        second.goto(&self.office.stack.url()).await?;
+        second.button("Move here").click().await?;
+        second.expect_hears(panel::EAR, RIYA_TONE, MICROPHONE, SOON).await?;
+        riya.expect_hears(MICROPHONE, &[], SOON).await?;
+        self.asha.expect_silence(panel::EAR, SOON).await?;
+        panel::hang_up(&second).await?;
+        riya.expect_over(SOON).await?;
         second.close().await?;
         self.done().await
     }

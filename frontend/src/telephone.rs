@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use crate::model::duration;
 use crate::model::softphone::{self, Input, Output, Press};
+use cordboard_shared::ProblemCode;
 use cordboard_shared::event::{ClientMessage, Ring};
 use cordboard_shared::id::{CallId, OfferId};
 use leptos::prelude::*;
@@ -127,7 +128,7 @@ fn perform(panel: Panel, output: Output) {
         }
         Output::Silence => telephone.ringer.silence(),
         Output::Acknowledge(offer) => acknowledge(panel, offer),
-        Output::OpenPeer(uid) => open_peer(panel, uid),
+        Output::OpenPeer(uid, takes) => open_peer(panel, uid, takes),
         Output::ClosePeer(uid) => {
             telephone.close(uid);
             telephone.attach(panel);
@@ -183,7 +184,7 @@ fn acknowledge(panel: Panel, offer: OfferId) {
     }
 }
 
-fn open_peer(panel: Panel, uid: CallId) {
+fn open_peer(panel: Panel, uid: CallId, takes: bool) {
     let failed = move |why: String| {
         feed(panel, Input::PeerFailed(uid, format!("The sound connection could not be made: {why}.")));
     };
@@ -201,9 +202,12 @@ fn open_peer(panel: Panel, uid: CallId) {
         };
         let answered = connection.clone();
         let shells = panel.shells();
-        shells.live.send(ClientMessage::RtcOffer { call: uid, sdp }, move |answer| {
+        shells.live.send(ClientMessage::RtcOffer { call: uid, sdp, takes }, move |answer| {
             let sdp = match answer {
                 Ok(data) => data.get("sdp").and_then(Value::as_str).map(str::to_owned),
+                Err(problem) if problem.code() == Some(ProblemCode::AnsweredElsewhere) => {
+                    return feed(panel, Input::PeerRefused(uid));
+                }
                 Err(problem) => return failed(problem.detail),
             };
             let Some(sdp) = sdp else { return failed("the server sent no answer".to_owned()) };

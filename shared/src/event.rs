@@ -142,6 +142,10 @@ pub enum ClientMessage {
         call: CallId,
         /// The SDP.
         sdp: String,
+        /// Whether the person asked for the sound to come here from another device of theirs. Otherwise a device that has
+        /// it keeps it: an offer made for a ring may arrive after another device has answered.
+        #[serde(default)]
+        takes: bool,
     },
     /// An ICE candidate of the browser; optional.
     #[serde(rename = "rtc.candidate")]

@@ -97,7 +97,7 @@ pub(crate) fn CallCard() -> impl IntoView {
                     {move || (sound.get() == Sound::Elsewhere).then(|| view! {
                         <p class="call-note">
                             {move || call.with(|call| elsewhere(panel, call.as_ref()))}
-                            <button class="btn btn-sm" on:click=move |_| move_here(panel)>"Move here"</button>
+                            <button class="btn btn-sm" on:click=move |_| feed(Input::BringHerePressed)>"Move here"</button>
                         </p>
                     })}
                     {move || audio.get().map(|words| view! { <p id="audio-verdict" class="call-note tone-warn">{words}</p> })}
@@ -265,13 +265,4 @@ fn elsewhere(panel: Panel, call: Option<&LiveCall>) -> String {
         || "This call's sound is not in this tab. ".to_owned(),
         |name| format!("This call's sound is on {name}. "),
     )
-}
-
-/// Brings the sound to this tab: the server is told that it is a wish, then this tab connects.
-fn move_here(panel: Panel) {
-    let Some(call) = panel.phone.with_untracked(|phone| Some(phone.current()?.call.uid)) else { return };
-    telephone::ask(panel, ClientMessage::Move { call, device: None }, move |answer| match answer {
-        Ok(_) => telephone::feed(panel, Input::BringHerePressed),
-        Err(why) => panel.phone.update(|phone| phone.refused(why)),
-    });
 }

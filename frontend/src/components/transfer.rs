@@ -1,6 +1,6 @@
-//! Hands the call over: to whom, at once or after asking, and what to do while it is under way.
+//! Hands the call over: to whom, at once or after asking, or to a phone of one's own, and what to do while it is under way.
 
-use cordboard_shared::event::{ClientMessage, TransferMode};
+use cordboard_shared::event::{ClientMessage, DeviceView, TransferMode};
 use cordboard_shared::id::CallId;
 use leptos::prelude::*;
 
@@ -45,10 +45,48 @@ pub(crate) fn Transfer(
             </label>
             {move || problem.get().map(|why| view! { <p class="tone-bad" role="alert">{why}</p> })}
             <ul class="targets" aria-label="Who can take it">{list}</ul>
+            <OwnDevices uid=uid/>
             {move || found.with(Vec::is_empty).then(|| view! {
                 <p class="muted" role="status">"Nobody by that name. Type a whole number to transfer there."</p>
             })}
         </section>
+    }
+}
+
+/// The person's own phones that the call can move to; it stays theirs, and "Move here" brings it back.
+#[component]
+fn OwnDevices(
+    /// Which call.
+    uid: CallId,
+) -> impl IntoView {
+    let panel = use_panel();
+    let problem = RwSignal::new(None::<String>);
+    let now_on = Memo::new(move |_| panel.phone.with(|phone| phone.current()?.device.clone()));
+    let phones = Memo::new(move |_| {
+        now_on.with(|now_on| panel.floor.with(|floor| floor.own_phones(now_on.as_deref()).cloned().collect::<Vec<_>>()))
+    });
+    let row = move |device: DeviceView| {
+        let message = ClientMessage::Move { call: uid, device: Some(device.id) };
+        let press = move |_| {
+            problem.set(None);
+            telephone::ask(panel, message.clone(), move |answer| problem.set(answer.err()));
+        };
+        let label = format!("Move to {}", device.name);
+        view! {
+            <li>
+                <div class="target-who">
+                    <strong>{device.name}</strong>
+                    <span class="cell-second">"Your own; the call stays yours"</span>
+                </div>
+                <button type="button" class="btn btn-sm" aria-label=label on:click=press>"Move"</button>
+            </li>
+        }
+    };
+    view! {
+        <Show when=move || phones.with(|phones| !phones.is_empty())>
+            <ul class="targets" aria-label="Your own phones">{move || phones.get().into_iter().map(row).collect_view()}</ul>
+            {move || problem.get().map(|why| view! { <p class="tone-bad" role="alert">{why}</p> })}
+        </Show>
     }
 }
 

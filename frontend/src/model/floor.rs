@@ -17,6 +17,17 @@ pub struct Floor {
     pub dispositions: Vec<String>,
 }
 
+impl Floor {
+    /// The person's own phones a call can move to now, but the one it is on.
+    pub fn own_phones(&self, on: Option<&str>) -> impl Iterator<Item = &DeviceView> {
+        let reachable = |device: &&DeviceView| match device.kind {
+            DeviceViewKind::Browser => false,
+            DeviceViewKind::Phone | DeviceViewKind::Mobile => device.ready,
+        };
+        self.devices.iter().filter(reachable).filter(move |device| Some(device.id.as_str()) != on)
+    }
+}
+
 /// To whom a call can go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -193,6 +204,25 @@ mod tests {
         let mut roster = Roster::default();
         roster.snapshot(picture);
         roster
+    }
+
+    #[test]
+    fn a_call_moves_to_phones_that_are_there_and_not_to_the_one_it_is_on() {
+        let device =
+            |id: &str, kind, ready| DeviceView { id: id.to_owned(), kind, name: id.to_owned(), ready, rings: false };
+        let floor = Floor {
+            devices: vec![
+                device("tab:1", DeviceViewKind::Browser, true),
+                device("phone:1", DeviceViewKind::Phone, true),
+                device("phone:2", DeviceViewKind::Phone, false),
+                device("mobile", DeviceViewKind::Mobile, true),
+            ],
+            ..Floor::default()
+        };
+        let found = |on| floor.own_phones(on).map(|device| device.id.as_str()).collect::<Vec<_>>();
+
+        assert_eq!(found(Some("tab:1")), ["phone:1", "mobile"]);
+        assert_eq!(found(Some("phone:1")), ["mobile"]);
     }
 
     fn names(found: &[Target]) -> Vec<&str> {

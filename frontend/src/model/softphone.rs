@@ -7,12 +7,13 @@ use std::collections::{BTreeSet, VecDeque};
 
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallState, Direction, MediaState};
-use cordboard_shared::event::{LiveCall, Ring, RingStop};
+use cordboard_shared::event::{LiveCall, Ring};
 use cordboard_shared::id::{AgentId, CallId, OfferId};
 
 mod calls;
 mod io;
 mod peers;
+mod ringing;
 mod words;
 
 pub use words::{audio_words, caller, number, peer, state_word};
@@ -167,6 +168,7 @@ impl Softphone {
             Input::PeerOffered(uid) => self.peer_offered(uid),
             Input::PeerReady(uid) => self.peers.advance(uid, PeerStage::Ready),
             Input::PeerFailed(uid, why) => self.peer_failed(now, uid, why),
+            Input::PeerRefused(uid) => self.close_peer(uid),
             Input::SoundWasHere(uid) => {
                 self.mine.insert(uid);
             }
@@ -179,7 +181,7 @@ impl Softphone {
                 self.released = Some(uid);
                 self.plan_rejoin(now, REJOIN_MS);
             }
-            Input::BringHerePressed => self.bring_here(),
+            Input::BringHerePressed => self.bring_here(true),
             Input::Pressed(press) => match self.calls.in_hand() {
                 Some(call) => self.pressed(call.call.uid, press),
                 None => self.tell("There is no call now."),
@@ -206,7 +208,7 @@ impl Softphone {
             Input::Timeout => {
                 if self.rejoin_at.is_some_and(|at| now >= at) {
                     self.rejoin_at = None;
-                    self.bring_here();
+                    self.bring_here(false);
                 }
                 if self.ringer.expire(now) {
                     self.outputs.push_back(Output::Silence);
@@ -262,34 +264,8 @@ impl Softphone {
         }
     }
 
-    fn rang(&mut self, now: Millis, ring: &Ring) {
-        if self.incoming.iter().any(|incoming| incoming.ring.offer == ring.offer) {
-            return;
-        }
-        self.outputs.push_back(Output::Notify(Box::new(ring.clone())));
-        self.incoming.push(Incoming {
-            stage: Stage::Ringing,
-            ends_at: now + ring.ring_ms,
-            began_at: now,
-            problem: None,
-            ring: ring.clone(),
-        });
-        if self.leader {
-            self.ring_here(now, ring);
-        }
-    }
-
-    /// Rings, and brings the sound connection up meanwhile, so that speech passes as soon as Answer is pressed.
-    fn ring_here(&mut self, now: Millis, ring: &Ring) {
-        self.ringer.start(now, ring.offer, ring.lease_ms);
-        self.outputs.push_back(Output::Sound(ring.offer, ring.lease_ms));
-        if self.peers.is_empty() {
-            self.open_peer(ring.call);
-        }
-    }
-
     /// Makes a connection for this call; those of calls that are not talked on here make room.
-    fn open_peer(&mut self, uid: CallId) {
+    fn open_peer(&mut self, uid: CallId, takes: bool) {
         for known in self.peers.calls() {
             if known == uid || !self.mine.contains(&known) {
                 self.peers.remove(known);
@@ -297,7 +273,7 @@ impl Softphone {
             }
         }
         self.peers.open(uid);
-        self.outputs.push_back(Output::OpenPeer(uid));
+        self.outputs.push_back(Output::OpenPeer(uid, takes));
     }
 
     fn close_peer(&mut self, uid: CallId) {
@@ -305,37 +281,6 @@ impl Softphone {
             self.outputs.push_back(Output::ClosePeer(uid));
         }
         self.mine.remove(&uid);
-    }
-
-    fn ring_stopped(&mut self, offer: OfferId, reason: RingStop) {
-        let Some(incoming) = self.incoming.iter().find(|incoming| incoming.ring.offer == offer) else {
-            self.silence(offer);
-            return;
-        };
-        let (uid, stage) = (incoming.ring.call, incoming.stage);
-        match reason {
-            // This tab may be the one that answers: its own answer to `call.answer` tells.
-            RingStop::Answered | RingStop::AnsweredElsewhere
-                if matches!(stage, Stage::Answering | Stage::WaitingForPeer | Stage::Won) =>
-            {
-                self.silence(offer);
-                if stage == Stage::Won {
-                    self.incoming.retain(|incoming| incoming.ring.offer != offer);
-                }
-                return;
-            }
-            RingStop::Answered => self.tell("Answered in your other tab."),
-            RingStop::AnsweredElsewhere => self.tell("Answered elsewhere."),
-            RingStop::CallerHungUp => self.tell("The caller hung up."),
-            RingStop::MissedNoAnswer => self.tell("Not answered in time; the call went on."),
-            RingStop::Declined => self.tell("Declined."),
-            RingStop::DeclinedByStatus => self.tell("You went Away; the call went on to others."),
-            RingStop::DeviceDidNotConfirm => {
-                self.tell("This browser did not confirm that it rings; the call went on to others.");
-            }
-        }
-        self.remove_incoming(offer);
-        self.close_peer(uid);
     }
 
     fn call_changed(&mut self, now: Millis, call: LiveCall, rejoin_after: u64) {
@@ -390,26 +335,6 @@ impl Softphone {
         }
     }
 
-    /// Takes the card of an offer away whose call is talked on now.
-    fn no_longer_rings(&mut self, uid: CallId) {
-        let done: Vec<(OfferId, Stage)> = self
-            .incoming
-            .iter()
-            .filter(|known| known.ring.call == uid)
-            .map(|known| (known.ring.offer, known.stage))
-            .collect();
-        for (offer, stage) in done {
-            if stage == Stage::Answering {
-                self.mine.insert(uid);
-            }
-            self.remove_incoming(offer);
-        }
-        // The ringing tab that lost to another one lets go of its connection.
-        if self.peers.stage(uid).is_some() && !self.mine.contains(&uid) {
-            self.close_peer(uid);
-        }
-    }
-
     /// A call whose sound was here comes back here, and one whose sound is nowhere comes to the leading tab, unless
     /// another tab connects it first.
     fn plan_rejoin(&mut self, now: Millis, after: u64) {
@@ -444,77 +369,9 @@ impl Softphone {
         self.problem = None;
         self.mine.insert(uid);
         self.outputs.push_back(Output::OpenMicrophone);
-        self.open_peer(uid);
+        self.open_peer(uid, false);
         self.outputs.push_back(Output::ClaimSound(uid));
         self.outputs.push_back(Output::AttachMicrophone(uid));
-    }
-
-    fn answer_pressed(&mut self, offer: OfferId) {
-        let Some(incoming) = self.incoming.iter_mut().find(|incoming| incoming.ring.offer == offer) else {
-            self.tell("That call is no longer ringing.");
-            return;
-        };
-        match incoming.stage {
-            Stage::Ringing => {}
-            Stage::WaitingForPeer | Stage::Answering | Stage::Won | Stage::Declining => return,
-        }
-        incoming.problem = None;
-        let uid = incoming.ring.call;
-        let stage = self.peers.stage(uid);
-        let offered = stage.is_some_and(|stage| stage != PeerStage::Opening);
-        incoming.stage = if offered { Stage::Answering } else { Stage::WaitingForPeer };
-        self.outputs.push_back(Output::OpenMicrophone);
-        if offered {
-            self.outputs.push_back(Output::SendAnswer(offer));
-        } else if stage.is_none() {
-            self.open_peer(uid);
-        }
-    }
-
-    fn decline_pressed(&mut self, offer: OfferId) {
-        let Some(incoming) = self.incoming.iter_mut().find(|incoming| incoming.ring.offer == offer) else {
-            self.tell("That call is no longer ringing.");
-            return;
-        };
-        if incoming.stage == Stage::Ringing {
-            incoming.stage = Stage::Declining;
-            self.outputs.push_back(Output::SendDecline(offer));
-        }
-    }
-
-    fn answer_taken(&mut self, offer: OfferId) {
-        let Some(incoming) = self.incoming.iter_mut().find(|incoming| incoming.ring.offer == offer) else {
-            // `call.state` came first and the card is gone already.
-            let current = self.calls.in_hand().map(|call| call.call.uid);
-            if let Some(uid) = current.filter(|uid| self.mine.contains(uid)) {
-                self.outputs.push_back(Output::ClaimSound(uid));
-                self.outputs.push_back(Output::AttachMicrophone(uid));
-            }
-            return;
-        };
-        incoming.stage = Stage::Won;
-        let uid = incoming.ring.call;
-        self.mine.insert(uid);
-        self.silence(offer);
-        self.outputs.push_back(Output::ClaimSound(uid));
-        self.outputs.push_back(Output::AttachMicrophone(uid));
-    }
-
-    fn answer_refused(&mut self, offer: OfferId, why: String) {
-        let uid = self.incoming.iter().find(|incoming| incoming.ring.offer == offer).map(|incoming| incoming.ring.call);
-        self.remove_incoming(offer);
-        if let Some(uid) = uid {
-            self.close_peer(uid);
-        }
-        self.outputs.push_back(Output::Alert(why));
-    }
-
-    fn back_to_ringing(&mut self, offer: OfferId, why: String) {
-        if let Some(incoming) = self.incoming.iter_mut().find(|incoming| incoming.ring.offer == offer) {
-            incoming.stage = Stage::Ringing;
-            incoming.problem = Some(why.clone());
-            self.outputs.push_back(Output::Alert(why));
-        }
     }
 
     fn peer_offered(&mut self, uid: CallId) {
@@ -549,14 +406,15 @@ impl Softphone {
         }
     }
 
-    fn bring_here(&mut self) {
+    /// Connects the call in hand here. When the person asked for it, another device of theirs gives it up.
+    fn bring_here(&mut self, takes: bool) {
         let Some(uid) = self.calls.in_hand().map(|call| call.call.uid) else { return };
         self.mine.insert(uid);
         self.problem = None;
         self.released = None;
         self.rejoin_at = None;
         self.outputs.push_back(Output::OpenMicrophone);
-        self.open_peer(uid);
+        self.open_peer(uid, takes);
         self.outputs.push_back(Output::ClaimSound(uid));
         self.outputs.push_back(Output::AttachMicrophone(uid));
     }
@@ -598,18 +456,6 @@ impl Softphone {
             Press::Resume => "Resumed.",
             Press::Digits(_) | Press::HangUp => return,
         });
-    }
-
-    fn remove_incoming(&mut self, offer: OfferId) {
-        self.incoming.retain(|incoming| incoming.ring.offer != offer);
-        self.silence(offer);
-        self.outputs.push_back(Output::EndNotice);
-    }
-
-    fn silence(&mut self, offer: OfferId) {
-        if self.ringer.stop(offer) {
-            self.outputs.push_back(Output::Silence);
-        }
     }
 
     fn tell(&mut self, text: &str) {

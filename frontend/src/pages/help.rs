@@ -52,6 +52,7 @@ pub(crate) fn Help() -> impl IntoView {
                 <h2 id="help-calls">"Calls you make and hand over"</h2>
                 <p>"Call out, on the desk, calls a number or a colleague. Numbers can be called where an admin has opened their beginning; what is refused says why."</p>
                 <p>"Transfer hands a call over at once. Ask first lets you talk with the other person before: Complete joins the two, Swap goes back and forth, Cancel takes the caller back. When nobody takes it, the call comes back to you."</p>
+                <p>"Below the people, Transfer lists your own phones: Move takes the call there while you stay in it, and Move here brings it back to this tab."</p>
                 <p>"Park puts a call at a place such as 701. You and your colleagues pick it up under Calls you may take, or by dialing the place on a desk phone; after three minutes it comes back."</p>
                 <p>"On a desk phone, *2 and an extension hand the call over."</p>
             </section>

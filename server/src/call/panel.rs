@@ -14,8 +14,6 @@ use super::{CallCenter, Effect, ReplyTo, SocketId};
 
 /// Longest note, in characters.
 const LONGEST_NOTE: usize = 2_000;
-/// For so long after an answer another tab's sound offer is taken for one that was on its way, in milliseconds.
-pub(super) const SETTLING_MS: u64 = 2_000;
 /// Longest SDP of a browser, in bytes.
 const LONGEST_SDP: usize = 32_768;
 
@@ -33,10 +31,12 @@ impl CallCenter {
                 Ok(json!({}))
             }
             ClientMessage::RingAck { offer } => self.ring_confirmed(now, agent, offer),
-            ClientMessage::RtcOffer { call, sdp } => match self.browser_offer(now, socket, agent, call, sdp, reply) {
-                Ok(()) => return,
-                Err(problem) => Err(problem),
-            },
+            ClientMessage::RtcOffer { call, sdp, takes } => {
+                match self.browser_offer(now, socket, agent, call, (sdp, takes), reply) {
+                    Ok(()) => return,
+                    Err(problem) => Err(problem),
+                }
+            }
             ClientMessage::RtcCandidate { call, candidate } => {
                 let tab = Device::Tab(socket);
                 let leg = self.calls.get(&call).and_then(|call| match &call.caller.person {
@@ -171,7 +171,7 @@ impl CallCenter {
         socket: SocketId,
         agent: AgentId,
         id: CallId,
-        sdp: String,
+        (sdp, takes): (String, bool),
         reply: ReplyTo,
     ) -> Result<(), Problem> {
         if sdp.len() > LONGEST_SDP {
@@ -198,6 +198,9 @@ impl CallCenter {
         }
         let tab = Device::Tab(socket);
         if connected {
+            if !takes && self.is_held_elsewhere(id, socket) {
+                return Err(answered_in_another_tab());
+            }
             self.move_sound(now, id, tab)?;
         }
         let leg = self.desk_leg_for(now, id, tab, agent).ok_or_else(call_ended)?;
@@ -208,6 +211,17 @@ impl CallCenter {
         desk.reply = Some(reply);
         self.media(Media::PeerOffer { leg, sdp });
         Ok(())
+    }
+
+    /// Whether the sound of a call is at another device that is there. A tab that comes back with a new connection is
+    /// the same device, even while its old connection has not been noticed to be gone.
+    fn is_held_elsewhere(&self, id: CallId, socket: SocketId) -> bool {
+        let tab = |socket| self.sockets.get(socket).map(|known| known.tab.as_str());
+        match self.calls.get(&id).and_then(|call| call.desk) {
+            Some(Device::Tab(other)) => tab(&other).is_some_and(|other| Some(other) != tab(&socket)),
+            Some(Device::Phone(_) | Device::Mobile(_) | Device::Outside) => true,
+            None => false,
+        }
     }
 
     fn answer(&mut self, now: Millis, socket: SocketId, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
@@ -255,7 +269,7 @@ fn still_unanswered() -> Problem {
     Problem::new(ProblemCode::StillRunning, "The last sound offer of this tab has not been answered yet.")
 }
 
-pub(super) fn answered_in_another_tab() -> Problem {
+fn answered_in_another_tab() -> Problem {
     Problem::new(ProblemCode::AnsweredElsewhere, "This call was answered in another tab.")
 }
 

@@ -130,13 +130,8 @@ impl CallCenter {
             || Problem::new(ProblemCode::InvalidField, "There is no such device now.").with("pointer", "/device");
         let device = self.device_named(agent, name, socket).ok_or_else(gone)?;
         match device {
-            // Its `rtc.offer` moves the sound.
-            Device::Tab(_) => {
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.asked_to = Some(device);
-                }
-            }
-            Device::Outside => {}
+            // A tab's `rtc.offer` brings the sound there.
+            Device::Tab(_) | Device::Outside => {}
             Device::Phone(_) => drop(self.call_device(now, id, device, agent, None)),
             Device::Mobile(_) => {
                 let number = self.mobile_of(agent).ok_or_else(gone)?;

@@ -129,8 +129,6 @@ pub(super) struct Call {
     pub(super) lost: BTreeMap<OfferId, AgentId>,
     /// The device that answered.
     pub(super) desk: Option<Device>,
-    /// The tab its person asked the sound to: what it offers next is a wish, and not an offer that came too late.
-    pub(super) asked_to: Option<Device>,
     /// The offer that won, for tabs that come too late.
     pub(super) won: Option<OfferId>,
     /// Who answered last.
@@ -188,7 +186,6 @@ impl Call {
             offers: BTreeMap::new(),
             lost: BTreeMap::new(),
             desk: None,
-            asked_to: None,
             won: None,
             answered_by: None,
             joined_at: None,

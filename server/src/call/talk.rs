@@ -315,12 +315,6 @@ impl CallCenter {
             Some(Device::Phone(_) | Device::Mobile(_) | Device::Outside) => true,
             None => false,
         };
-        let just_answered = call.joined_at.is_some_and(|at| now.since(at) < super::panel::SETTLING_MS);
-        let asked = call.asked_to.take_if(|asked| *asked == device).is_some();
-        if held_elsewhere && !asked && (call.phase == Phase::Connecting || just_answered) {
-            // Sent while it rang, and overtaken by the Answer of another device: no wish to move anything.
-            return Err(super::panel::answered_in_another_tab());
-        }
         let moved = call.desk.replace(device).is_some() && held_elsewhere;
         call.deadline.get_or_insert(now + REJOIN_MS);
         if moved {

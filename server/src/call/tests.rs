@@ -356,11 +356,10 @@ fn sound_that_moves_and_never_comes_up_sends_the_caller_back_to_the_line() {
     let mut floor = Floor::new();
     let call = floor.talk_to_asha(SUPPORT);
     let ring = floor.ring_of(ASHA).unwrap();
-    floor.now = floor.now + 60_000;
     floor.sign_in(SocketId(9), ASHA);
     floor.sign_in(SocketId(2), RIYA);
 
-    floor.client(SocketId(9), ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned() }).unwrap();
+    floor.client(SocketId(9), ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned(), takes: true }).unwrap();
     assert!(matches!(floor.hears(call.leg), Some(Source::Loop { .. })), "the caller hears music meanwhile");
     floor.now = floor.now + 30_000;
     floor.feed(Input::Timeout);
@@ -369,24 +368,40 @@ fn sound_that_moves_and_never_comes_up_sends_the_caller_back_to_the_line() {
 }
 
 #[test]
-fn a_sound_offer_that_was_on_its_way_does_not_take_a_call_answered_elsewhere() {
+fn only_who_asks_for_the_sound_takes_it_from_a_device_that_has_it() {
     let mut floor = Floor::new();
     floor.sign_in(SocketId(9), ASHA);
     let call = floor.talk_to_asha(DIRECT);
     let ring = floor.ring_of(ASHA).unwrap();
     let before = floor.hears(call.leg);
+    let offer = |takes| ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned(), takes };
 
-    let late = floor.client(SocketId(9), ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned() });
-
-    assert_eq!(late.unwrap_err().code(), Some(ProblemCode::AnsweredElsewhere));
-    assert_eq!(floor.hears(call.leg), before);
+    for later in [0, 60_000] {
+        floor.now = floor.now + later;
+        let late = floor.client(SocketId(9), offer(false));
+        assert_eq!(late.unwrap_err().code(), Some(ProblemCode::AnsweredElsewhere), "{later} ms after");
+        assert_eq!(floor.hears(call.leg), before);
+    }
     let second = floor.client(SocketId(9), ClientMessage::Answer { offer: ring.offer }).unwrap_err();
     assert_eq!(second.code(), Some(ProblemCode::AnsweredElsewhere), "one call, one tab");
 
-    // Who asks for the sound gets it at once, however short the call is.
-    floor.client(SocketId(9), ClientMessage::Move { call: ring.call, device: None }).unwrap();
-    floor.client(SocketId(9), ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned() }).unwrap();
+    floor.client(SocketId(9), offer(true)).unwrap();
     assert_ne!(floor.hears(call.leg), before);
+}
+
+#[test]
+fn a_tab_that_comes_back_has_its_sound_again_before_its_old_connection_is_missed() {
+    let mut floor = Floor::new();
+    let call = floor.talk_to_asha(DIRECT);
+    let ring = floor.ring_of(ASHA).unwrap();
+    let before = floor.hears(call.leg);
+    floor.open_tab(SocketId(9), ASHA, "tab 1");
+
+    floor
+        .client(SocketId(9), ClientMessage::RtcOffer { call: ring.call, sdp: "v=0".to_owned(), takes: false })
+        .unwrap();
+
+    assert_ne!(floor.hears(call.leg), before, "the caller hears music until it is up");
 }
 
 #[test]

@@ -104,6 +104,8 @@ pub enum Input {
     PeerReady(CallId),
     /// The sound connection could not be made, or broke.
     PeerFailed(CallId, String),
+    /// Another device of the person's own has the sound.
+    PeerRefused(CallId),
     /// Before this page was reloaded the sound of this call was here.
     SoundWasHere(CallId),
     /// Another tab of this browser has taken the sound of this call.
@@ -139,8 +141,9 @@ pub enum Output {
     Silence,
     /// Send `ring.ack`.
     Acknowledge(OfferId),
-    /// Make a peer connection for this call, without a microphone, and send its offer.
-    OpenPeer(CallId),
+    /// Make a peer connection for this call, without a microphone, and send its offer: whether it takes the sound from
+    /// another device of the person's own.
+    OpenPeer(CallId, bool),
     /// Close the peer connection of this call; with the last one, let go of the microphone.
     ClosePeer(CallId),
     /// This call is in hand now: its far side is heard here, and hears the microphone, alone.

@@ -68,7 +68,7 @@ fn feed(phone: &mut Softphone, now: Millis, input: Input) -> Vec<Output> {
             Output::Sound(..)
             | Output::Silence
             | Output::Acknowledge(_)
-            | Output::OpenPeer(_)
+            | Output::OpenPeer(..)
             | Output::ClosePeer(_)
             | Output::OpenMicrophone
             | Output::AttachMicrophone(_)
@@ -98,7 +98,7 @@ fn connected(phone: &mut Softphone) {
 fn the_leader_sounds_and_connects_and_acknowledges_once_it_is_heard() {
     let mut phone = phone(true);
 
-    assert_eq!(rang(&mut phone), [Output::Sound(OFFER, 3_000), Output::OpenPeer(uid())]);
+    assert_eq!(rang(&mut phone), [Output::Sound(OFFER, 3_000), Output::OpenPeer(uid(), false)]);
     assert_eq!(feed(&mut phone, NOW, Input::RingerSounds(OFFER)), [Output::Acknowledge(OFFER)]);
     assert_eq!(phone.incoming().unwrap().ends_at, Millis(26_000));
 }
@@ -119,7 +119,7 @@ fn a_tab_that_becomes_leader_while_it_rings_takes_over_the_ringer() {
 
     let outputs = feed(&mut phone, NOW, Input::LeaderChanged(true));
 
-    assert_eq!(outputs, [Output::Sound(OFFER, 3_000), Output::OpenPeer(uid())]);
+    assert_eq!(outputs, [Output::Sound(OFFER, 3_000), Output::OpenPeer(uid(), false)]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_tab_that_is_not_the_leader_makes_its_own_connection_to_answer() {
 
     let outputs = feed(&mut phone, NOW, Input::AnswerPressed(OFFER));
 
-    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid())]);
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid(), false)]);
     assert_eq!(feed(&mut phone, NOW, Input::PeerOffered(uid())), [Output::SendAnswer(OFFER)]);
 }
 
@@ -190,8 +190,22 @@ fn the_sound_of_a_call_answered_in_another_tab_can_be_brought_here() {
 
     let outputs = feed(&mut phone, NOW, Input::BringHerePressed);
 
-    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid(), true), Output::AttachMicrophone(uid())]);
     assert_eq!(phone.sound(), Sound::Connecting);
+}
+
+#[test]
+fn a_tab_that_is_refused_the_sound_leaves_it_where_it_is_and_does_not_ask_again() {
+    let mut phone = phone(true);
+    connected(&mut phone);
+    feed(&mut phone, NOW, Input::PeerFailed(uid(), "The sound connection broke.".to_owned()));
+    let due = phone.deadline().unwrap();
+    feed(&mut phone, due, Input::Timeout);
+
+    assert_eq!(feed(&mut phone, due, Input::PeerRefused(uid())), [Output::ClosePeer(uid())]);
+    assert_eq!(phone.sound(), Sound::Elsewhere);
+    feed(&mut phone, due, Input::CallChanged(Box::new(live(CallState::Connected))));
+    assert_eq!(phone.deadline(), None);
 }
 
 #[test]
@@ -204,7 +218,7 @@ fn after_a_reload_the_leader_rejoins_a_call_whose_sound_is_lost() {
     let due = phone.deadline().unwrap();
     let outputs = feed(&mut phone, due, Input::Timeout);
 
-    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid(), false), Output::AttachMicrophone(uid())]);
 }
 
 #[test]
@@ -218,7 +232,7 @@ fn after_a_reload_the_tab_that_had_the_sound_takes_it_again() {
 
     assert_eq!(
         feed(&mut phone, due, Input::Timeout),
-        [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]
+        [Output::OpenMicrophone, Output::OpenPeer(uid(), false), Output::AttachMicrophone(uid())]
     );
     assert_eq!(phone.deadline(), None);
 }
@@ -246,7 +260,7 @@ fn the_leader_takes_the_sound_of_a_tab_that_was_closed_unless_that_one_comes_bac
 
     feed(&mut phone, NOW, Input::SoundReleased(uid()));
     let outputs = feed(&mut phone, Millis(3_500), Input::Timeout);
-    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid()), Output::AttachMicrophone(uid())]);
+    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(uid(), false), Output::AttachMicrophone(uid())]);
 }
 
 #[test]
@@ -332,7 +346,10 @@ fn a_placed_call_is_connected_here_at_once_and_shown_while_it_rings_there() {
     let mut phone = phone(true);
 
     let outputs = feed(&mut phone, NOW, Input::Placed(other_uid()));
-    assert_eq!(outputs, [Output::OpenMicrophone, Output::OpenPeer(other_uid()), Output::AttachMicrophone(other_uid())]);
+    assert_eq!(
+        outputs,
+        [Output::OpenMicrophone, Output::OpenPeer(other_uid(), false), Output::AttachMicrophone(other_uid())]
+    );
     feed(&mut phone, NOW, Input::CallChanged(Box::new(placed(CallState::Ringing))));
 
     assert_eq!(phone.current().map(state_word), Some("Calling"));

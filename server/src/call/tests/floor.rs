@@ -65,7 +65,12 @@ impl Floor {
     }
 
     pub(super) fn sign_in(&mut self, socket: SocketId, agent: AgentId) {
-        let hello = Hello { app: "t".into(), device: "d".into(), tab: "t".into(), topics: Vec::new(), after: None };
+        self.open_tab(socket, agent, &format!("tab {}", socket.0));
+    }
+
+    /// A connection of a tab, which may be known by an earlier one.
+    pub(super) fn open_tab(&mut self, socket: SocketId, agent: AgentId, tab: &str) {
+        let hello = Hello { app: "t".into(), device: "d".into(), tab: tab.into(), topics: Vec::new(), after: None };
         let session = SessionId::demo(1);
         self.feed(Input::SocketOpened { socket, agent, session, hello: Box::new(hello) });
         let state = DeviceState { mic: Microphone::Granted, audio: PageAudio::Running, visible: true, leader: true };
@@ -162,7 +167,7 @@ impl Floor {
     }
 
     pub(super) fn browser_up(&mut self, socket: SocketId, call: CallId) -> LegId {
-        self.client(socket, ClientMessage::RtcOffer { call, sdp: "v=0".to_owned() }).unwrap();
+        self.client(socket, ClientMessage::RtcOffer { call, sdp: "v=0".to_owned(), takes: false }).unwrap();
         let Some(Effect::Media(Media::PeerOffer { leg, .. })) =
             self.find(|it| matches!(it, Effect::Media(Media::PeerOffer { .. })))
         else {
