@@ -22,6 +22,7 @@ mod sign_in;
 mod signal;
 mod snapshot;
 mod trace;
+mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub use trace::{CHECKPOINT_FORMAT, CheckpointRow, TraceRow, Traced};
 #[derive(Clone, Debug)]
 pub struct Store {
     /// The one connection that writes.
-    write: SqlitePool,
+    write: Arc<writer::Writer>,
     /// Read-only connections: a misplaced write fails there.
     read: SqlitePool,
     /// Tokens read before, and what tells that one may read differently now.

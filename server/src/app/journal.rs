@@ -3,6 +3,7 @@
 //! Gives the entries of the log their numbers. An entry that was refused leaves no gap: the numbers of those that stay
 //! are given anew.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use cordboard_routing::{Event, Input as Routing};
@@ -20,6 +21,8 @@ use crate::store::{Batch, CheckpointRow, EventRow, RecordingRow, SnapshotRow, St
 
 /// Most entries of one commit.
 const BATCH: usize = 512;
+/// Most inputs of the engine that wait for company.
+const TRACE_BATCH: usize = 8 * BATCH;
 /// Records that may wait for a database that does not answer.
 const BACKLOG: usize = 16_384;
 /// Wait before the next try of records that could not be written.
@@ -28,6 +31,8 @@ const RETRY: Duration = Duration::from_millis(250);
 const LAST_TRIES: u32 = 4;
 /// How long inputs of the engine may wait for company. Whatever follows from them takes them along at once.
 const TRACE_WAIT: Duration = Duration::from_millis(250);
+/// How long nothing must come before entries are sorted by their people, which a toggle would wait for.
+const SORT_WAIT: Duration = Duration::from_millis(20);
 /// How long inputs of the engine are kept, in milliseconds.
 const TRACE_KEPT_MS: u64 = 30 * 24 * 3_600_000;
 /// Time between two looks for inputs to forget, while there is nothing else to do.
@@ -119,10 +124,21 @@ pub(super) fn open(
         settling: Vec::new(),
         generation: 0,
         failures: 0,
+        closed: false,
+        out_of_step: false,
+        unsorted: true,
         forgot_at: Instant::now(),
     };
     let task = tokio::spawn(journal.run(queue));
     (entries, reports, task)
+}
+
+/// What is on its way to the disk.
+struct Going {
+    batch: Batch,
+    /// Whether each of its entries of the log is reported.
+    reported: Vec<bool>,
+    settling: Vec<oneshot::Sender<()>>,
 }
 
 struct Journal {
@@ -146,6 +162,12 @@ struct Journal {
     settling: Vec<oneshot::Sender<()>>,
     generation: u64,
     failures: u32,
+    /// Nothing new comes.
+    closed: bool,
+    /// Memory and disk differ, and only a new start brings them together.
+    out_of_step: bool,
+    /// Whether entries may be on disk that are not sorted by their people yet.
+    unsorted: bool,
     forgot_at: Instant,
 }
 
@@ -153,31 +175,65 @@ impl Journal {
     async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
         let mut entries = Vec::with_capacity(BATCH);
         loop {
-            let received = timeout(self.patience(), queue.recv_many(&mut entries, BATCH)).await.ok();
-            let closed = received == Some(0);
-            for entry in entries.drain(..) {
-                self.add(entry);
-            }
-            if !self.write(closed).await {
-                return;
-            }
-            if received.is_none() && self.failures == 0 {
-                self.forget().await;
-            }
-            if closed && (self.failures == 0 || self.failures > LAST_TRIES) {
-                if self.failures > 0 {
-                    tracing::error!(
-                        calls = self.batch.calls.len(),
-                        events = self.events.len(),
-                        "records are given up: the database did not answer"
-                    );
+            // What came while the last commit ran is written at once, unless that failed.
+            let mut idle = false;
+            if !self.closed && (self.failures > 0 || !self.has_work()) {
+                match timeout(self.patience(), queue.recv_many(&mut entries, BATCH)).await {
+                    Ok(received) => self.take_in(received, &mut entries),
+                    Err(_) => idle = true,
                 }
+            }
+            if !self.has_work() {
+                self.failures = 0;
+            } else if self.may_write().await {
+                let going = self.next();
+                let done = self.commit(&going.batch, &mut queue, &mut entries).await;
+                match done {
+                    Ok(()) => self.committed(going),
+                    Err(error) => self.failed(going, &error),
+                }
+            } else if self.out_of_step {
                 return;
             }
-            if closed {
+            if idle && self.failures == 0 {
+                self.tidy_up().await;
+            }
+            if self.closed && self.failures > LAST_TRIES {
+                return tracing::error!(
+                    calls = self.batch.calls.len(),
+                    events = self.events.len(),
+                    "records are given up: the database did not answer"
+                );
+            }
+            if self.closed && self.failures > 0 {
                 tokio::time::sleep(RETRY).await;
+            } else if self.closed && !self.has_work() {
+                return;
             }
         }
+    }
+
+    /// Puts a batch on disk and takes in more meanwhile, so that the next commit begins when this one has ended.
+    async fn commit(
+        &mut self,
+        batch: &Batch,
+        queue: &mut mpsc::Receiver<Entry>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        let mut commit = pin!(store.commit(batch));
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut commit => return done,
+                received = queue.recv_many(entries, BATCH), if !self.closed => self.take_in(received, entries),
+            }
+        }
+    }
+
+    fn take_in(&mut self, received: usize, entries: &mut Vec<Entry>) {
+        self.closed = received == 0;
+        entries.drain(..).for_each(|entry| self.add(entry));
     }
 
     /// How long to wait for something new before there is something to do anyway.
@@ -186,6 +242,8 @@ impl Journal {
             RETRY
         } else if !self.trace.is_empty() {
             TRACE_WAIT.saturating_sub(self.traced_at.elapsed())
+        } else if self.unsorted {
+            SORT_WAIT
         } else {
             FORGET_EVERY.saturating_sub(self.forgot_at.elapsed())
         }
@@ -245,86 +303,96 @@ impl Journal {
         }
     }
 
-    /// False when memory and disk differ, and only a new start brings them together.
-    async fn write(&mut self, closing: bool) -> bool {
+    /// Whether anything is to be written now. What follows from an input never reaches the disk before it; entries of
+    /// the log alone stay one statement.
+    fn has_work(&self) -> bool {
+        !self.events.is_empty() || self.is_trace_due() || self.has_records()
+    }
+
+    fn is_trace_due(&self) -> bool {
+        !self.settling.is_empty()
+            || self.has_records()
+            || (!self.trace.is_empty()
+                && (self.closed || self.trace.len() >= TRACE_BATCH || self.traced_at.elapsed() >= TRACE_WAIT))
+    }
+
+    fn has_records(&self) -> bool {
         let batch = &self.batch;
-        let records = !(batch.calls.is_empty()
+        !(batch.calls.is_empty()
             && batch.decisions.is_empty()
             && batch.recordings.is_empty()
             && batch.checkpoint.is_none()
             && batch.snapshot.is_none()
-            && batch.alive_at.is_none());
-        // What follows from an input never reaches the disk before it; entries of the log alone stay one statement.
-        let due = records
-            || closing
-            || !self.settling.is_empty()
-            || self.trace.len() >= BATCH
-            || self.traced_at.elapsed() >= TRACE_WAIT;
-        if !records && self.events.is_empty() && (self.trace.is_empty() || !due) {
-            self.failures = 0;
-            self.tell_settled();
-            return true;
-        }
-        if self.failures > 0 {
-            match self.is_in_step().await {
-                Some(true) => {}
-                Some(false) => return false,
-                None => {
-                    self.failures += 1;
-                    return true;
-                }
-            }
-        }
-        if due {
-            std::mem::swap(&mut self.batch.trace, &mut self.trace);
-        }
-        self.batch.events = std::mem::take(&mut self.events);
-        for (seq, row) in (self.last + 1..).zip(&mut self.batch.events) {
-            row.seq = seq;
-        }
-        match self.store.commit(&self.batch).await {
-            Ok(()) => self.committed(),
-            Err(error) => self.failed(&error),
-        }
-        true
+            && batch.alive_at.is_none())
     }
 
-    fn committed(&mut self) {
-        if let Some(last) = self.batch.events.last().map(|row| row.seq) {
-            let reported = self.batch.events.iter().zip(&self.reported).filter(|(_, reported)| **reported);
+    /// Whether memory and disk are known to agree.
+    async fn may_write(&mut self) -> bool {
+        if self.failures == 0 {
+            return true;
+        }
+        let in_step = self.is_in_step().await;
+        self.out_of_step = in_step == Some(false);
+        if in_step.is_none() {
+            self.failures += 1;
+        }
+        in_step == Some(true)
+    }
+
+    /// What goes to the disk next.
+    fn next(&mut self) -> Going {
+        let trace = if self.is_trace_due() { std::mem::take(&mut self.trace) } else { Vec::new() };
+        let mut batch = std::mem::replace(&mut self.batch, Batch { account: self.account, ..Batch::default() });
+        batch.trace = trace;
+        batch.events = std::mem::take(&mut self.events);
+        for (seq, row) in (self.last + 1..).zip(&mut batch.events) {
+            row.seq = seq;
+        }
+        let (reported, settling) = (std::mem::take(&mut self.reported), std::mem::take(&mut self.settling));
+        Going { batch, reported, settling }
+    }
+
+    fn committed(&mut self, going: Going) {
+        if let Some(last) = going.batch.events.last().map(|row| row.seq) {
+            let reported = going.batch.events.iter().zip(&going.reported).filter(|(_, reported)| **reported);
             let decided = reported.map(|(row, _)| row.seq).collect();
             self.last = last;
+            self.unsorted = true;
             // Without a listener the server is stopping; the entries are on disk all the same.
             let _ = self.written.send(Written::Committed { decided, last });
         }
-        self.reported.clear();
-        self.tell_settled();
-        self.batch = Batch { account: self.account, ..Batch::default() };
-        self.failures = 0;
-    }
-
-    fn tell_settled(&mut self) {
-        for reply in self.settling.drain(..) {
+        for reply in going.settling {
             // Who does not wait any more need not know.
             let _ = reply.send(());
         }
+        self.failures = 0;
     }
 
-    fn failed(&mut self, error: &StoreError) {
+    fn failed(&mut self, going: Going, error: &StoreError) {
         if self.failures == 0 {
             tracing::error!(error = error as &dyn std::error::Error, "the database does not take writes");
         }
         self.failures += 1;
-        self.batch.alive_at = None;
-        // Back to where what waits is counted.
-        let newer = std::mem::replace(&mut self.trace, std::mem::take(&mut self.batch.trace));
-        self.trace.extend(newer);
-        let tried = std::mem::take(&mut self.batch.events);
-        let before = tried.len();
-        let kept = tried.into_iter().zip(std::mem::take(&mut self.reported)).filter(|(_, reported)| !reported);
-        self.events = kept.map(|(row, _)| row).collect();
-        self.reported = vec![false; self.events.len()];
-        if self.events.len() < before {
+        let Going { batch: mut tried, reported, mut settling } = going;
+        settling.append(&mut self.settling);
+        self.settling = settling;
+        // Back to where what waits is counted, in front of what has come since.
+        tried.trace.append(&mut self.trace);
+        self.trace = std::mem::take(&mut tried.trace);
+        let refused = reported.contains(&true);
+        let older = std::mem::take(&mut tried.events).into_iter().zip(reported);
+        let newer = std::mem::take(&mut self.events).into_iter().zip(std::mem::take(&mut self.reported));
+        // Newer ones were decided on facts that are not on disk, and their callers are told with the rest.
+        let kept = older.chain(newer).filter(|(_, reported)| !(refused && *reported));
+        (self.events, self.reported) = kept.unzip();
+        let newer = std::mem::replace(&mut self.batch, tried);
+        self.batch.calls.extend(newer.calls);
+        self.batch.decisions.extend(newer.decisions);
+        self.batch.recordings.extend(newer.recordings);
+        self.batch.checkpoint = newer.checkpoint.or(self.batch.checkpoint.take());
+        self.batch.snapshot = newer.snapshot.or(self.batch.snapshot.take());
+        self.batch.alive_at = newer.alive_at;
+        if refused {
             self.generation += 1;
             let _ = self.written.send(Written::Failed);
         }
@@ -340,7 +408,18 @@ impl Journal {
         Some(last == self.last)
     }
 
-    /// Forgets old inputs, a few at a time, while nothing else is to be written.
+    /// What can wait for a moment without anything else to do, in small portions.
+    async fn tidy_up(&mut self) {
+        if !self.unsorted {
+            return self.forget().await;
+        }
+        self.unsorted = self.store.sort_events(self.account).await.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "entries of the log cannot be sorted by people");
+            false
+        });
+    }
+
+    /// Forgets old inputs, a few at a time.
     async fn forget(&mut self) {
         if self.forgot_at.elapsed() < FORGET_EVERY {
             return;

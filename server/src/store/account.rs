@@ -7,7 +7,7 @@ use cordboard_shared::agent::AgentProfile;
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 use uuid::Uuid;
 
 use super::setting::{write_sip_user, write_telephony};
@@ -133,7 +133,8 @@ impl Store {
 
     /// Founds a company: all of it, or nothing.
     pub async fn create_account(&self, new: &NewAccount) -> Result<(), StoreError> {
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         insert_account(&mut unit, &new.directory).await?;
         for person in &new.people {
             insert_person(&mut unit, new.directory.account, person).await?;

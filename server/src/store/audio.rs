@@ -4,8 +4,8 @@ use cordboard_shared::Millis;
 use cordboard_shared::agent::Actor;
 use cordboard_shared::api::audio::AudioSource;
 use cordboard_shared::id::{AccountId, AudioId};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _};
 
 use super::setting::insert_change;
 use super::{SettingChange, Store, StoreError, signed, unsigned};
@@ -67,7 +67,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let source = serde_json::to_string(&row.source).map_err(StoreError::corrupt("audio"))?;
         let actor = serde_json::to_string(&row.actor).map_err(StoreError::corrupt("audio"))?;
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "INSERT INTO audio (id, account, name, ms, bytes, sha256, source, at, actor)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -96,7 +97,8 @@ impl Store {
         id: AudioId,
         change: &SettingChange,
     ) -> Result<(), StoreError> {
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM audio WHERE account = $1 AND id = $2")
             .bind(account.0)
             .bind(id.0)

@@ -10,9 +10,9 @@ use cordboard_shared::Version;
 use cordboard_shared::call::CallView;
 use cordboard_shared::id::{AccountId, CallId};
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
+use sqlx::{Connection as _, SqliteConnection};
 
-use super::{Batch, RecordingRow, Store, StoreError, decision, event, hex, meta, rows, snapshot, trace, word};
+use super::{Batch, RecordingRow, Store, StoreError, Traced, decision, event, hex, meta, rows, snapshot, trace, word};
 
 impl Store {
     /// Stores the batch: all of it is on disk when this answers, or nothing of it.
@@ -28,7 +28,7 @@ impl Store {
             return Ok(());
         }
         if batch.events.len() <= rows::MOST && !owned && batch.alive_at.is_none() {
-            let mut writer = self.write.acquire().await?;
+            let mut writer = self.write.turn().await?;
             return event::append(&mut writer, &batch.events).await;
         }
         if owned && batch.account == AccountId::default() {
@@ -36,7 +36,8 @@ impl Store {
         }
 
         // A deferred transaction that reads first can fail at once although nobody holds the lock for long.
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         if !batch.events.is_empty() {
             event::append(&mut unit, &batch.events).await?;
         }
@@ -50,8 +51,10 @@ impl Store {
             upsert_recordings(&mut unit, batch.account, &batch.recordings).await?;
         }
         if !batch.trace.is_empty() {
-            trace::append(&mut unit, batch.account, &batch.trace).await?;
-            event::sort(&mut unit, batch.account).await?;
+            trace::append(&mut unit, batch.account, &batch.trace, batch.checkpoint.as_ref()).await?;
+            if batch.trace.iter().any(|row| matches!(row.input, Traced::Event(_))) {
+                event::sort(&mut unit, batch.account).await?;
+            }
         }
         if let Some(checkpoint) = &batch.checkpoint {
             trace::insert_checkpoint(&mut unit, batch.account, checkpoint).await?;

@@ -6,12 +6,14 @@ use cordboard_shared::Millis;
 use cordboard_shared::id::{AccountId, AgentId};
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::{Store, StoreError, rows, signed, unsigned};
 
 /// The format in which bodies are written now. Format 1 named its person in the column alone.
 pub const EVENT_FORMAT: u32 = 2;
+/// Entries whose person is noted in one go: about a millisecond of the disk's time.
+const SORTED_AT_ONCE: i64 = 512;
 
 /// One event of an account's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +117,7 @@ impl Store {
                  FROM person WHERE person.agent IS NOT NULL
                  UNION ALL
                  SELECT agent, max(seq) FROM event
-                 WHERE account = $1 AND seq > (SELECT seq FROM sorted) AND agent IS NOT NULL GROUP BY agent
+                 WHERE account = $1 AND seq > max((SELECT seq FROM sorted), $2) AND agent IS NOT NULL GROUP BY agent
              ), newest (seq) AS (
                  SELECT max(seq) FROM found GROUP BY agent
              )
@@ -137,6 +139,16 @@ impl Store {
             .fetch_one(&self.read)
             .await?;
         Ok(last.map_or(0, unsigned))
+    }
+
+    /// Notes whose some more entries are. True while others are left.
+    #[tracing::instrument(name = "db.event.sort", level = "debug", skip(self))]
+    pub async fn sort_events(&self, account: AccountId) -> Result<bool, StoreError> {
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let left = sort(&mut unit, account).await?;
+        unit.commit().await?;
+        Ok(left)
     }
 
     /// One person's events, newest first.
@@ -175,27 +187,33 @@ fn event(account: AccountId, row: &SqliteRow) -> Result<EventRow, StoreError> {
     })
 }
 
-/// Notes whose the entries since the last time are. Not with each commit: one page for each person would go with it.
-pub(super) async fn sort(writer: &mut SqliteConnection, account: AccountId) -> Result<(), StoreError> {
+/// Notes whose the next entries are, after those noted already, and says whether some are left. Not with each commit:
+/// one page for each person would go with it. Not all at once after a flood: a toggle would wait for that.
+pub(super) async fn sort(writer: &mut SqliteConnection, account: AccountId) -> Result<bool, StoreError> {
     sqlx::query(
         "INSERT INTO event_of_person (account, agent, seq)
-         SELECT account, agent, seq FROM event
-         WHERE account = $1 AND agent IS NOT NULL
-             AND seq > coalesce((SELECT seq FROM event_sorted WHERE account = $1), 0)
-         ORDER BY agent, seq",
+         WITH done (seq) AS (SELECT coalesce((SELECT seq FROM event_sorted WHERE account = $1), 0))
+         SELECT e.account, e.agent, e.seq FROM done CROSS JOIN event e
+         WHERE e.account = $1 AND e.agent IS NOT NULL AND e.seq > done.seq AND e.seq <= done.seq + $2
+         ORDER BY e.agent, e.seq",
     )
     .bind(account.0)
+    .bind(SORTED_AT_ONCE)
     .execute(&mut *writer)
     .await?;
-    sqlx::query(
-        "INSERT INTO event_sorted (account, seq)
-         SELECT account, seq FROM event WHERE account = $1 ORDER BY seq DESC LIMIT 1
-         ON CONFLICT (account) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > event_sorted.seq",
+    let left: Option<bool> = sqlx::query_scalar(
+        "WITH done (seq) AS (SELECT coalesce((SELECT seq FROM event_sorted WHERE account = $1), 0)),
+              last (seq) AS (SELECT max(seq) FROM event WHERE account = $1)
+         INSERT INTO event_sorted (account, seq)
+         SELECT $1, min(last.seq, done.seq + $2) FROM done CROSS JOIN last WHERE last.seq > done.seq
+         ON CONFLICT (account) DO UPDATE SET seq = excluded.seq
+         RETURNING seq < (SELECT max(seq) FROM event WHERE account = $1)",
     )
     .bind(account.0)
-    .execute(writer)
+    .bind(SORTED_AT_ONCE)
+    .fetch_optional(writer)
     .await?;
-    Ok(())
+    Ok(left.unwrap_or(false))
 }
 
 /// One statement, whatever the number of rows.

@@ -4,8 +4,8 @@ use cordboard_shared::Millis;
 use cordboard_shared::agent::Actor;
 use cordboard_shared::flow::Flow;
 use cordboard_shared::id::{AccountId, FlowId};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _};
 
 use super::setting::insert_change;
 use super::{SettingChange, Store, StoreError, signed, unsigned};
@@ -84,7 +84,7 @@ impl Store {
         .bind(row.at.0)
         .bind(json(&row.actor)?)
         .bind(json(&row.flow)?)
-        .execute(&self.write)
+        .execute(&mut *self.write.turn().await?)
         .await?;
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Store {
         sqlx::query("DELETE FROM flow_draft WHERE account = $1 AND id = $2")
             .bind(account.0)
             .bind(id.0)
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         Ok(())
     }
@@ -110,7 +110,8 @@ impl Store {
         before: Option<&Flow>,
         change: &SettingChange,
     ) -> Result<(), StoreError> {
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         let first = before.map(|flow| FlowVersionRow {
             flow: flow.clone(),
             at: row.at,
@@ -158,7 +159,8 @@ impl Store {
     /// Changes the live flow without a new version: switched off or on again.
     #[tracing::instrument(name = "db.flow.save", level = "debug", skip_all)]
     pub async fn set_flow(&self, account: AccountId, flow: &Flow, change: &SettingChange) -> Result<(), StoreError> {
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE flow SET body = $1 WHERE account = $2 AND id = $3")
             .bind(json(flow)?)
             .bind(account.0)

@@ -67,7 +67,7 @@ impl Store {
                      headers = excluded.headers, body = excluded.body",
             )
             .bind(Value::Array(rows).to_string())
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         }
         Ok(())
@@ -97,7 +97,7 @@ impl Store {
                      (SELECT unhex(k.value->>0), k.value->>1 FROM json_each($1) k)",
             )
             .bind(Value::Array(rows).to_string())
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         }
         Ok(())
@@ -113,7 +113,7 @@ impl Store {
             )
             .bind(until.0)
             .bind(i64::try_from(CHUNK).unwrap_or(i64::MAX))
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?
             .rows_affected();
             forgotten += deleted;

@@ -18,7 +18,7 @@ impl Store {
 
     /// Stores a single value.
     pub async fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        let mut writer = self.write.acquire().await?;
+        let mut writer = self.write.turn().await?;
         set(&mut writer, key, value).await
     }
 

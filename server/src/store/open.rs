@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection};
 
 use super::sign_in::KnownTokens;
 use super::signal::Signal;
+use super::writer::Writer;
 use super::{Store, StoreError};
 
 /// How long a writer waits for another process; then its caller is told, within two seconds.
 const BUSY: Duration = Duration::from_millis(1_500);
-/// How long a query waits for a free connection. A toggle must be refused within two seconds when the disk is stuck.
+/// How long a query waits for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(2);
 /// Connections that read.
 const READERS: u32 = 4;
@@ -39,30 +40,21 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY);
 
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(ACQUIRE)
-            // A file does not hang up: the question would cost each use a way to the connection's thread and back.
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(|error| failed(error.into()))?;
-        check_settings(&write).await?;
-        sqlx::migrate!("migrations/sqlite").run(&write).await?;
+        let mut write = options.connect().await.map_err(|error| failed(error.into()))?;
+        check_settings(&mut write).await?;
+        sqlx::migrate!("migrations/sqlite").run(&mut write).await?;
 
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE)
+            // A file does not hang up: the question would cost each use a way to the connection's thread and back.
             .test_before_acquire(false)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(|error| failed(error.into()))?;
-        check_settings(&read).await?;
+        check_settings(&mut *read.acquire().await?).await?;
         let signal = Signal::open(path).map_err(|error| failed(error.into()))?;
-        Ok(Self { write, read, tokens: Arc::new(KnownTokens::new(signal)) })
+        Ok(Self { write: Arc::new(Writer::new(write)), read, tokens: Arc::new(KnownTokens::new(signal)) })
     }
 
     /// Closes every connection after what runs has ended.
@@ -72,15 +64,16 @@ impl Store {
     }
 }
 
-async fn check_settings(pool: &SqlitePool) -> Result<(), StoreError> {
+async fn check_settings(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let integer = [("synchronous", "2"), ("foreign_keys", "1"), ("busy_timeout", "1500")];
     for (setting, wanted) in integer {
-        let found: i64 = sqlx::query_scalar(AssertSqlSafe(format!("PRAGMA {setting}"))).fetch_one(pool).await?;
+        let found: i64 =
+            sqlx::query_scalar(AssertSqlSafe(format!("PRAGMA {setting}"))).fetch_one(&mut *connection).await?;
         if found.to_string() != wanted {
             return Err(StoreError::Unsafe { setting, wanted, found: found.to_string() });
         }
     }
-    let found: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await?;
+    let found: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
     if found != "wal" {
         return Err(StoreError::Unsafe { setting: "journal_mode", wanted: "wal", found });
     }

@@ -61,7 +61,7 @@ impl Store {
             .bind(account.0)
             .bind(agent.0)
             .bind(mobile.map(|mobile| mobile.as_str().to_owned()))
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Store {
         sqlx::query("UPDATE agent SET link_generation = link_generation + 1 WHERE account = $1 AND id = $2")
             .bind(account.0)
             .bind(agent.0)
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Store {
         .bind(word(&message.state))
         .bind(next_at)
         .bind(message.error.as_deref())
-        .execute(&self.write)
+        .execute(&mut *self.write.turn().await?)
         .await?;
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Store {
             .bind(word(&state))
             .bind(next_at)
             .bind(error)
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         Ok(())
     }
@@ -179,7 +179,7 @@ impl Store {
     pub async fn forget_messages_until(&self, until: Millis) -> Result<u64, StoreError> {
         let deleted = sqlx::query("DELETE FROM outbox WHERE at <= $1 AND next_at IS NULL")
             .bind(until.0)
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         Ok(deleted.rows_affected())
     }

@@ -7,7 +7,7 @@ use cordboard_shared::agent::AgentProfile;
 use cordboard_shared::api::users::UserChanged;
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
 use cordboard_shared::phone::E164;
-use sqlx::Row as _;
+use sqlx::{Connection as _, Row as _};
 
 use super::{Store, StoreError, word};
 
@@ -36,7 +36,8 @@ impl Store {
         let actor = serde_json::to_string(&record.actor).map_err(json)?;
         let changed = serde_json::to_string(&record.changed).map_err(json)?;
 
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "UPDATE agent SET email = $3, role = $4, mobile = $5, link_generation = link_generation + $6
              WHERE account = $1 AND id = $2",

@@ -8,7 +8,7 @@ use cordboard_shared::department::Number;
 use cordboard_shared::id::{AccountId, AgentId};
 use cordboard_shared::telephony::Telephony;
 use serde_json::Value;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::{SipUser, Store, StoreError, signed};
 
@@ -48,7 +48,8 @@ impl Store {
         telephony: &Telephony,
         change: &SettingChange,
     ) -> Result<(), StoreError> {
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         write_telephony(&mut unit, account, telephony).await?;
         let usernames: Vec<_> = telephony.phones.iter().map(|phone| phone.username.as_str()).collect();
         let usernames = serde_json::to_string(&usernames).map_err(StoreError::corrupt("telephony"))?;
@@ -94,7 +95,8 @@ impl Store {
         user: &SipUser,
         change: &SettingChange,
     ) -> Result<(), StoreError> {
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         write_sip_user(&mut unit, account, user).await?;
         insert_change(&mut unit, account, change).await?;
         unit.commit().await?;
@@ -110,7 +112,8 @@ impl Store {
         change: &SettingChange,
     ) -> Result<(), StoreError> {
         let body = serde_json::to_string(number).map_err(StoreError::corrupt("number"))?;
-        let mut unit = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut writer = self.write.turn().await?;
+        let mut unit = writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE number SET body = $1 WHERE account = $2 AND id = $3")
             .bind(body)
             .bind(account.0)

@@ -128,7 +128,7 @@ impl Store {
         .bind(secret.as_slice())
         .bind(session.created_at.0)
         .bind(session.seen_at.0)
-        .execute(&self.write)
+        .execute(&mut *self.write.turn().await?)
         .await?;
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Store {
         sqlx::query("UPDATE session SET seen_at = $2 WHERE id = $1 AND seen_at < $2")
             .bind(id.0)
             .bind(now.0)
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         Ok(())
     }
@@ -174,14 +174,17 @@ impl Store {
     /// Ends a sign-in, and its tokens with it.
     pub async fn delete_session(&self, id: SessionId) -> Result<(), StoreError> {
         let _told = self.tokens.signal.raise_at_end();
-        sqlx::query("DELETE FROM session WHERE id = $1").bind(id.0).execute(&self.write).await?;
+        sqlx::query("DELETE FROM session WHERE id = $1").bind(id.0).execute(&mut *self.write.turn().await?).await?;
         Ok(())
     }
 
     /// Ends every sign-in of a person, and their tokens with them.
     pub async fn delete_sessions_of(&self, agent: AgentId) -> Result<(), StoreError> {
         let _told = self.tokens.signal.raise_at_end();
-        sqlx::query("DELETE FROM session WHERE agent = $1").bind(agent.0).execute(&self.write).await?;
+        sqlx::query("DELETE FROM session WHERE agent = $1")
+            .bind(agent.0)
+            .execute(&mut *self.write.turn().await?)
+            .await?;
         Ok(())
     }
 
@@ -190,15 +193,18 @@ impl Store {
         let _told = self.tokens.signal.raise_at_end();
         sqlx::query("DELETE FROM token WHERE session IS NOT NULL AND expires_at < $1")
             .bind(now.0)
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
-        sqlx::query("DELETE FROM session WHERE seen_at <= $1").bind(inactive_since.0).execute(&self.write).await?;
+        sqlx::query("DELETE FROM session WHERE seen_at <= $1")
+            .bind(inactive_since.0)
+            .execute(&mut *self.write.turn().await?)
+            .await?;
         Ok(())
     }
 
     /// Stores a token.
     pub async fn insert_token(&self, token: &TokenRow) -> Result<(), StoreError> {
-        let mut writer = self.write.acquire().await?;
+        let mut writer = self.write.turn().await?;
         super::account::insert_token(&mut writer, token).await
     }
 
@@ -245,7 +251,7 @@ impl Store {
         sqlx::query("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id.0)
             .bind(now.0)
-            .execute(&self.write)
+            .execute(&mut *self.write.turn().await?)
             .await?;
         Ok(())
     }

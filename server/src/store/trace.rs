@@ -106,7 +106,8 @@ impl Store {
         }))
     }
 
-    /// A page of a run after `n`: place, time, and the input or the event of the log it was.
+    /// A page of a run after `n`: place, time, and the input or the event of the log it was. Events that were fed at one
+    /// time are one of the `limit` rows, so that there may be more of them.
     pub async fn trace(
         &self,
         account: AccountId,
@@ -115,9 +116,12 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(TraceRow, Option<EventRow>)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT t.n, t.at, t.seq, t.body, e.at AS event_at, e.agent, e.format, e.body AS event_body
-             FROM trace t LEFT JOIN event e ON e.account = t.account AND e.seq = t.seq
-             WHERE t.account = $1 AND t.run = $2 AND t.n > $3 ORDER BY t.n LIMIT $4",
+            "SELECT t.n + coalesce(e.seq - t.seq, 0) AS n, t.at, coalesce(e.seq, t.seq) AS seq, t.body,
+                    e.at AS event_at, e.agent, e.format, e.body AS event_body
+             FROM (SELECT account, n, at, seq, body, many FROM trace
+                   WHERE account = $1 AND run = $2 AND n > $3 ORDER BY n LIMIT $4) t
+             LEFT JOIN event e ON e.account = t.account AND e.seq >= t.seq AND e.seq < t.seq + t.many
+             ORDER BY t.n, e.seq",
         )
         .bind(account.0)
         .bind(signed(run))
@@ -167,7 +171,7 @@ impl Store {
         .bind(run)
         .bind(n)
         .bind(i64::from(most))
-        .execute(&self.write)
+        .execute(&mut *self.write.turn().await?)
         .await?
         .rows_affected();
         if inputs == 0 {
@@ -175,26 +179,39 @@ impl Store {
                 .bind(account.0)
                 .bind(run)
                 .bind(n)
-                .execute(&self.write)
+                .execute(&mut *self.write.turn().await?)
                 .await?;
         }
         Ok(inputs)
     }
 }
 
+/// Whether this input stands in one row with the one before it: the next event of the log, fed at the same time.
+fn goes_on(before: &TraceRow, next: &TraceRow) -> bool {
+    let (Traced::Event(first), Traced::Event(second)) = (&before.input, &next.input) else { return false };
+    (before.run, before.n + 1, before.at, first + 1) == (next.run, next.n, next.at, *second)
+}
+
+/// A row for each input, but one for events that were fed together. A replay begins after a checkpoint: so does a row.
 pub(super) async fn append(
     writer: &mut SqliteConnection,
     account: AccountId,
     trace: &[TraceRow],
+    checkpoint: Option<&CheckpointRow>,
 ) -> Result<(), StoreError> {
-    for trace in trace.chunks(rows::MOST) {
-        let mut insert = rows::insert("INSERT INTO trace (account, run, n, at, seq, body)", 6, trace.len());
-        for TraceRow { run, n, at, input } in trace {
+    let after = |row: &TraceRow| checkpoint.is_some_and(|it| (it.run, it.n) == (row.run, row.n));
+    let together: Vec<&[TraceRow]> = trace.chunk_by(|before, next| goes_on(before, next) && !after(before)).collect();
+    for together in together.chunks(rows::MOST) {
+        let mut insert = rows::insert("INSERT INTO trace (account, run, n, at, seq, body, many)", 7, together.len());
+        for (TraceRow { run, n, at, input }, many) in
+            together.iter().filter_map(|rows| Some((rows.first()?, rows.len())))
+        {
             let (seq, body) = match input {
                 Traced::Event(seq) => (Some(signed(*seq)), None),
                 Traced::Input(body) => (None, Some(body.as_str())),
             };
             insert = insert.bind(account.0).bind(signed(*run)).bind(signed(*n)).bind(at.0).bind(seq).bind(body);
+            insert = insert.bind(i64::try_from(many).unwrap_or(i64::MAX));
         }
         insert.execute(&mut *writer).await?;
     }

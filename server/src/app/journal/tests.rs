@@ -50,6 +50,38 @@ async fn a_fact_is_refused_and_records_wait_while_the_database_is_locked() {
 }
 
 #[tokio::test]
+async fn what_is_decided_while_a_commit_fails_is_refused_with_it_and_records_keep_their_order() {
+    let stage = Stage::open().await;
+    let (entries, mut written, task) = open(stage.store.clone(), stage.account, 0);
+    let lock = sqlx::SqlitePool::connect(&format!("sqlite:{}", stage.path().display())).await.unwrap();
+    let mut holder = lock.acquire().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *holder).await.unwrap();
+
+    entries.send(decided(0x21, 0)).await.unwrap();
+    entries.send(remembered(call_id())).await.unwrap();
+    // The journal has taken these in: their commit waits for the lock.
+    while entries.capacity() < entries.max_capacity() {
+        tokio::task::yield_now().await;
+    }
+    entries.send(decided(0x22, 0)).await.unwrap();
+    entries.send(remembered(CallId::new(Millis(2), [9; 10]))).await.unwrap();
+    while entries.capacity() < entries.max_capacity() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(written.recv().await, Some(Written::Failed));
+    sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
+    entries.send(decided(0x23, 1)).await.unwrap();
+    drop(entries);
+    task.await.unwrap();
+
+    assert!(written.try_recv().is_ok_and(|it| matches!(it, Written::Committed { .. })), "refused only once");
+    let rows = stage.store.events(stage.account, 0).await.unwrap();
+    let people: Vec<_> = rows.iter().map(|row| row.agent).collect();
+    assert_eq!(people, [None, None, Some(AgentId::demo(0x23))]);
+    assert!(rows[0].body.contains(&call_id().to_string()), "in their order: {rows:?}");
+}
+
+#[tokio::test]
 async fn what_follows_from_an_input_is_never_on_disk_without_it() {
     let stage = Stage::open().await;
     let (entries, _written, task) = open(stage.store.clone(), stage.account, 0);
