@@ -8,6 +8,7 @@
 
 mod engine;
 mod http;
+mod peer;
 mod process;
 mod restart;
 mod ring;

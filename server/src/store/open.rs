@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::sign_in::KnownTokens;
 use super::signal::Signal;
@@ -40,9 +40,12 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY);
 
-        let mut write = options.connect().await.map_err(|error| failed(error.into()))?;
-        check_settings(&mut write).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut write).await?;
+        // The writer's connection is taken out of its pool once the database is up to date.
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+        let pool = pool.connect_with(options.clone()).await.map_err(|error| failed(error.into()))?;
+        check_settings(&mut *pool.acquire().await?).await?;
+        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        let write = pool.acquire().await?.detach();
 
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
