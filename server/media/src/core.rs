@@ -308,12 +308,15 @@ impl MediaCore {
         self.timers.set(Wake::Watch, (!self.legs.is_empty()).then(|| now + watch::INTERVAL));
     }
 
-    /// Sends a phone our report; the last one says goodbye.
+    /// Sends a far side our report; the last one says goodbye.
     fn report(&mut self, now: Instant, leg: LegId, goodbye: bool) {
         let Some(found) = self.legs.get_mut(&leg) else { return };
         let Some((to, bytes)) = found.report(now, goodbye) else { return };
-        let mux = matches!(&found.line, Line::Rtp(line) if line.is_mux());
-        self.outputs.push_back(if mux { Output::Rtp { leg, to, bytes } } else { Output::Rtcp { leg, to, bytes } });
+        self.outputs.push_back(match &found.line {
+            Line::Rtp(line) if line.is_mux() => Output::Rtp { leg, to, bytes },
+            Line::Rtp(_) => Output::Rtcp { leg, to, bytes },
+            Line::Peer(_) => Output::WebRtc { to, bytes },
+        });
     }
 
     fn make_frame(&mut self, now: Instant, leg: LegId) {
@@ -337,7 +340,10 @@ impl MediaCore {
                     self.outputs.push_back(Output::Rtp { leg, to, bytes });
                 }
             }
-            Line::Peer(_) => self.with_peer(now, leg, |peer, out| peer.send(now, packet, out)),
+            Line::Peer(peer) => match peer.seal(packet) {
+                Some((to, bytes)) => self.outputs.push_back(Output::WebRtc { to, bytes }),
+                None => self.with_peer(now, leg, |peer, out| peer.send(now, packet, out)),
+            },
         }
     }
 

@@ -17,6 +17,7 @@ use crate::event::AudioStats;
 use crate::inband::ToneDetector;
 use crate::jitter::JitterBuffer;
 use crate::packet::RtpPacket;
+use crate::peer::Opened;
 use crate::receive::{Position, Receiver};
 use crate::stream::{OutStream, Slot};
 use crate::transcode::{FrameEncoder, Transcoder};
@@ -179,6 +180,30 @@ impl Leg {
         heard
     }
 
+    /// Takes a datagram of a browser whose media is opened here. `false` when it is the library's to take.
+    pub(crate) fn receive_media(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        heard: &mut VecDeque<Heard>,
+    ) -> bool {
+        let Line::Peer(peer) = &mut self.line else { return false };
+        let mut room = std::mem::take(&mut self.room);
+        let opened = peer.open(now, from, bytes, &mut room);
+        let taken = opened.is_some();
+        match opened {
+            Some(Opened::Sound(packet, level)) => {
+                self.level = level;
+                heard.extend(self.receive(now, &packet));
+            }
+            Some(Opened::Refused) => self.refused += 1,
+            Some(Opened::Report) | None => {}
+        }
+        self.room = room;
+        taken
+    }
+
     /// Takes a control packet of a phone.
     pub(crate) fn receive_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let Line::Rtp(line) = &mut self.line else { return };
@@ -187,10 +212,12 @@ impl Leg {
         }
     }
 
-    /// Our report to a phone.
+    /// Our report to the far side.
     pub(crate) fn report(&mut self, now: Instant, goodbye: bool) -> Option<(SocketAddr, Vec<u8>)> {
-        let Line::Rtp(line) = &mut self.line else { return None };
-        line.report(now, &mut self.receiver, goodbye)
+        match &mut self.line {
+            Line::Rtp(line) => line.report(now, &mut self.receiver, goodbye),
+            Line::Peer(peer) => peer.report(now, &mut self.receiver, goodbye),
+        }
     }
 
     /// Takes a packet that is known to come from the far side.
@@ -233,7 +260,7 @@ impl Leg {
     pub(crate) fn look(&mut self, now: Instant, joined: bool, timeout: Duration, out: &mut Vec<Event>) {
         let (browser, flows, remote_lost) = match &self.line {
             Line::Rtp(line) => (false, line.format().is_some() && line.flow().receives(), line.remote().1),
-            Line::Peer(_) => (true, true, 0),
+            Line::Peer(peer) => (true, true, peer.remote().1),
         };
         let look = Look {
             browser,
@@ -298,7 +325,7 @@ impl Leg {
     pub(crate) fn stats(&self) -> AudioStats {
         let (remote_lost, _, rtt_us) = match &self.line {
             Line::Rtp(line) => line.remote(),
-            Line::Peer(_) => (0, 0, None),
+            Line::Peer(peer) => peer.remote(),
         };
         AudioStats {
             received: self.receiver.received(),

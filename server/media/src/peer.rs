@@ -1,7 +1,10 @@
 //! A browser leg: one `str0m::Rtc` in RTP mode, ICE-lite, telephone events and G.711, or Opus where that is wished for.
 //!
 //! All its mutations go through [`Peer::step`], so that none is made without what it produced being drained.
-//! A panic inside the library ends this peer alone.
+//! A panic inside the library ends this peer alone. Once it is connected its sound goes beside the library (`direct`).
+
+mod direct;
+mod handshake;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,16 +14,19 @@ use std::time::Instant;
 
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
-use str0m::crypto::from_feature_flags;
 use str0m::format::{Codec as RtcCodec, FormatParams};
 use str0m::media::{Frequency, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, RtpWrite};
 use str0m::{Candidate, IceConnectionState, Rtc, RtcConfig, RtcError};
 
+use self::direct::{Announced, Direct, is_media};
 use crate::Codec;
 use crate::core::BrowserCodecs;
 use crate::leg::{Format, Packet};
+use crate::packet::RtpPacket;
+use crate::receive::Receiver;
+use crate::rtcp;
 
 /// Longer offers are not read.
 const MAX_SDP: usize = 64 * 1024;
@@ -73,12 +79,26 @@ pub(crate) struct Peer {
     /// The certificate of the other side, as its offer names it.
     fingerprint: Option<String>,
     deadline: Option<Instant>,
+    started: Instant,
+    announced: Announced,
+    /// The sound, once there are keys for it.
+    direct: Option<Box<Direct>>,
+}
+
+/// What media of a browser turned out to be.
+pub(crate) enum Opened<'a> {
+    /// A packet, and how loud it says it is in decibels below the loudest.
+    Sound(RtpPacket<'a>, Option<i8>),
+    /// A report, which was taken.
+    Report,
+    /// From elsewhere, not authentic, or a repeat.
+    Refused,
 }
 
 impl PeerFactory {
     /// `None` when no certificate can be made.
     pub(crate) fn new(candidates: Vec<SocketAddr>, codecs: BrowserCodecs) -> Option<Self> {
-        let provider = from_feature_flags();
+        let provider = handshake::provider();
         let certificate = provider.dtls_provider.generate_certificate()?;
         Some(Self { provider: Arc::new(provider), certificate, candidates, codecs })
     }
@@ -130,6 +150,9 @@ impl PeerFactory {
             up: false,
             fingerprint: fingerprint(sdp),
             deadline: None,
+            started: now,
+            announced: Announced::default(),
+            direct: None,
         };
         let answer = peer.renegotiate(now, sdp, out)?;
         Ok((peer, answer))
@@ -156,6 +179,10 @@ impl Peer {
             })
             .ok_or(PeerError::Broken)??;
         self.mid = audio_mid(&answer);
+        self.announced = Announced::read(&answer);
+        if let Some(direct) = &mut self.direct {
+            direct.look_again();
+        }
         self.refresh();
         if self.format.audio.is_empty() {
             return Err(PeerError::Codec);
@@ -203,16 +230,75 @@ impl Peer {
             rtc.handle_input(input)?;
             Ok(true)
         });
+        if let Some(direct) = self.direct.as_mut().filter(|direct| !direct.sends_to(from)) {
+            // A check from elsewhere may make that the way.
+            direct.look_again();
+        }
         if accepted == Some(true) { Received::Taken } else { Received::Refused }
+    }
+
+    /// Opens a datagram beside the library. `None` when it is the library's to take.
+    pub(crate) fn open<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        room: &'a mut Vec<u8>,
+    ) -> Option<Opened<'a>> {
+        let direct = self.direct.as_ref().filter(|_| is_media(bytes))?;
+        // The library says who may send.
+        let accepted = direct.sends_to(from) || self.accepts(now, from, bytes);
+        let direct = self.direct.as_mut()?;
+        Some(if !accepted {
+            Opened::Refused
+        } else if rtcp::is_rtcp(bytes) {
+            if direct.take_report(now, bytes) { Opened::Report } else { Opened::Refused }
+        } else {
+            let opened = direct.open(now, &self.announced, bytes, room);
+            opened.map_or(Opened::Refused, |(packet, level)| Opened::Sound(packet, level))
+        })
+    }
+
+    fn accepts(&self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
+        let received = self.candidate_for(from).and_then(|to| Receive::new(Protocol::Udp, from, to, bytes).ok());
+        let accepts = |receive| self.rtc.as_ref().is_some_and(|rtc| rtc.accepts(&str0m::Input::Receive(now, receive)));
+        received.is_some_and(accepts)
+    }
+
+    /// A datagram of a packet and where it goes, beside the library. `None` when [`Self::send`] has to do it.
+    pub(crate) fn seal(&mut self, packet: &Packet) -> Option<(SocketAddr, Vec<u8>)> {
+        let direct = self.direct.as_mut()?;
+        let sealed = direct.seal(packet, self.format.clock_factor())?;
+        direct.count(packet, self.format.clock_factor());
+        Some(sealed)
+    }
+
+    /// Our report to the browser, where the library makes none.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        receiver: &mut Receiver,
+        goodbye: bool,
+    ) -> Option<(SocketAddr, Vec<u8>)> {
+        let factor = self.format.clock_factor();
+        self.direct.as_mut()?.report(now, &self.announced, receiver, factor, goodbye)
+    }
+
+    /// What the browser's reports say: packets lost, of 256 of late, and the round trip in microseconds.
+    pub(crate) fn remote(&self) -> (u64, u8, Option<u32>) {
+        self.direct.as_ref().map_or((0, 0, None), |direct| direct.remote())
     }
 
     pub(crate) fn timeout(&mut self, now: Instant, out: &mut Vec<PeerOutput>) {
         self.step(out, |rtc| rtc.handle_input(str0m::Input::Timeout(now)));
     }
 
-    /// Sends a packet, if the stream for it is there.
+    /// Sends a packet by the library, if the stream for it is there.
     pub(crate) fn send(&mut self, now: Instant, packet: &Packet, out: &mut Vec<PeerOutput>) {
         let Some(mid) = self.mid else { return };
+        if let Some(direct) = &mut self.direct {
+            direct.count(packet, self.format.clock_factor());
+        }
         let write = RtpWrite::new(
             packet.payload_type.into(),
             packet.slot.sequence.into(),
@@ -257,6 +343,8 @@ impl Peer {
         let mut secured = self.secured;
         let up_before = self.up;
         let mut up = self.up;
+        let mut moved = false;
+        let before = out.len();
         let stepped = catch_unwind(AssertUnwindSafe(|| {
             let result = mutate(rtc);
             let mut errors = 0;
@@ -268,11 +356,14 @@ impl Peer {
                     }
                     Ok(str0m::Output::Event(event)) => match event {
                         str0m::Event::Connected => (secured, up) = (true, true),
-                        str0m::Event::IceConnectionStateChange(state) => match state {
-                            IceConnectionState::Disconnected => up = false,
-                            IceConnectionState::Connected | IceConnectionState::Completed => up = secured,
-                            IceConnectionState::New | IceConnectionState::Checking => {}
-                        },
+                        str0m::Event::IceConnectionStateChange(state) => {
+                            moved = true;
+                            match state {
+                                IceConnectionState::Disconnected => up = false,
+                                IceConnectionState::Connected | IceConnectionState::Completed => up = secured,
+                                IceConnectionState::New | IceConnectionState::Checking => {}
+                            }
+                        }
                         str0m::Event::RtpPacket(packet) => out.push(PeerOutput::Packet(Box::new(packet))),
                         // The end shows in `is_alive`; statistics, data channels and video are not used here.
                         _ => {}
@@ -292,8 +383,10 @@ impl Peer {
             self.secured = secured;
             self.deadline = deadline;
             self.up = up && alive;
+            self.go_beside(alive, moved, before, out);
             result
         } else {
+            self.direct = None;
             self.rtc = None;
             self.deadline = None;
             self.up = false;
@@ -308,6 +401,28 @@ impl Peer {
             (true, true) | (false, false) => {}
         }
         result
+    }
+
+    /// Takes over the sound when there are keys for it, and looks at what the library sends, from here in `out` on.
+    fn go_beside(&mut self, alive: bool, moved: bool, from: usize, out: &mut Vec<PeerOutput>) {
+        if let Some(session) = handshake::agreed() {
+            self.direct = Some(Box::new(Direct::new(self.started, session)));
+        }
+        if !alive {
+            self.direct = None;
+        }
+        let Some(direct) = &mut self.direct else { return };
+        if moved {
+            direct.look_again();
+        }
+        let mut at = 0;
+        out.retain(|output| {
+            at += 1;
+            match output {
+                PeerOutput::Transmit(to, bytes) if at > from => direct.saw(*to, bytes),
+                PeerOutput::Transmit(..) | PeerOutput::Packet(_) | PeerOutput::Connected | PeerOutput::Lost => true,
+            }
+        });
     }
 
     /// Reads what was negotiated. The payload types are the browser's: its 126 may be our 101.

@@ -14,6 +14,10 @@ use crate::{Event, Output};
 impl MediaCore {
     pub(super) fn receive_webrtc(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let Some(leg) = self.demux.leg_of(from, bytes) else { return };
+        let Self { legs, heard, .. } = self;
+        if legs.get_mut(&leg).is_some_and(|found| found.receive_media(now, from, bytes, heard)) {
+            return;
+        }
         let mut received = Received::Refused;
         self.with_peer(now, leg, |peer, out| received = peer.receive(now, from, bytes, out));
         match received {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
@@ -31,7 +31,8 @@ const LONG_SILENCE: Duration = Duration::from_secs(30);
 
 /// Both directions of one leg.
 pub(crate) struct SrtpSession {
-    params: SrtpParams,
+    /// Those of an SDP; none when the keys come from elsewhere.
+    params: Option<SrtpParams>,
     out: Keys,
     /// The rollover that our first packet under this key counts as zero.
     first_rollover: Option<u64>,
@@ -78,30 +79,37 @@ enum Cipher {
 impl SrtpSession {
     /// A session with these keys. `None` when the cryptography refuses them, which it does not.
     pub(crate) fn new(params: SrtpParams) -> Option<Self> {
-        Some(Self {
-            params,
-            out: Keys::derive(params.suite, params.local).ok()?,
-            first_rollover: None,
-            rtcp_out: 0,
-            keys: Keys::derive(params.suite, params.remote).ok()?,
-            streams: Vec::new(),
-            rtcp_in: None,
-        })
+        let out = Keys::derive(params.suite, params.local).ok()?;
+        let keys = Keys::derive(params.suite, params.remote).ok()?;
+        Some(Self { params: Some(params), ..Self::with(out, keys) })
+    }
+
+    /// A session in AES-GCM with keys of 256 bits (RFC 7714 §14.2), which only a DTLS handshake agrees on. Each key stands
+    /// with its salt; ours comes first.
+    pub(crate) fn gcm_256(local: (&[u8; 32], &[u8; 12]), remote: (&[u8; 32], &[u8; 12])) -> Option<Self> {
+        Some(Self::with(Keys::gcm_256(local).ok()?, Keys::gcm_256(remote).ok()?))
+    }
+
+    fn with(out: Keys, keys: Keys) -> Self {
+        Self { params: None, out, first_rollover: None, rtcp_out: 0, keys, streams: Vec::new(), rtcp_in: None }
     }
 
     /// New parameters. Keys that stay keep their counters: using an index twice would break the encryption.
     pub(crate) fn update(&mut self, params: SrtpParams) {
         let before = self.params;
-        if params.suite != before.suite || params.local != before.local {
+        let same = |of: fn(&SrtpParams) -> MasterKey| {
+            before.is_some_and(|before| before.suite == params.suite && of(&before) == of(&params))
+        };
+        if !same(|params| params.local) {
             let Ok(keys) = Keys::derive(params.suite, params.local) else { return };
             (self.out, self.first_rollover, self.rtcp_out) = (keys, None, 0);
         }
-        if params.suite != before.suite || params.remote != before.remote {
+        if !same(|params| params.remote) {
             let Ok(keys) = Keys::derive(params.suite, params.remote) else { return };
             (self.keys, self.rtcp_in) = (keys, None);
             self.streams.clear();
         }
-        self.params = params;
+        self.params = Some(params);
     }
 
     /// Encrypts a whole RTP packet in place. `sequence` is its sequence number without wrapping.
@@ -253,17 +261,29 @@ impl Keys {
         // RFC 3711 §4.3.2: labels 0 to 2 for RTP, 3 to 5 for RTCP.
         Ok(Self { rtp: Cipher::derive(suite, master, 0)?, rtcp: Cipher::derive(suite, master, 3)? })
     }
+
+    fn gcm_256((key, salt): (&[u8; 32], &[u8; 12])) -> Result<Self, Unspecified> {
+        // RFC 7714 §11: the salt is as long as that of the other suites, with two zeros behind it.
+        let mut long = [0; 14];
+        long[..12].copy_from_slice(salt);
+        let cipher = |first_label| -> Result<Cipher, Unspecified> {
+            let derived_key: [u8; 32] = derived(key, long, first_label)?;
+            let derived_salt = derived(key, long, first_label + 2)?;
+            Ok(Cipher::Gcm { key: LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &derived_key)?), salt: derived_salt })
+        };
+        Ok(Self { rtp: cipher(0)?, rtcp: cipher(3)? })
+    }
 }
 
 impl Cipher {
     fn derive(suite: SrtpSuite, master: MasterKey, first_label: u8) -> Result<Self, Unspecified> {
-        let key: [u8; 16] = derived(master, first_label)?;
+        let key: [u8; 16] = derived(&master.key, master.salt, first_label)?;
         Ok(match suite {
             SrtpSuite::AesCm128HmacSha1_80 | SrtpSuite::AesCm128HmacSha1_32 => {
-                let auth: [u8; 20] = derived(master, first_label + 1)?;
+                let auth: [u8; 20] = derived(&master.key, master.salt, first_label + 1)?;
                 Self::Counter {
                     key: Box::new(EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, &key)?)?),
-                    salt: derived(master, first_label + 2)?,
+                    salt: derived(&master.key, master.salt, first_label + 2)?,
                     auth: Box::new(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth)),
                     // RFC 4568 §6.2.2: the short tag is that of RTP alone.
                     tag: if suite == SrtpSuite::AesCm128HmacSha1_32 && first_label == 0 { SHORT_TAG } else { SHA1_TAG },
@@ -271,7 +291,7 @@ impl Cipher {
             }
             SrtpSuite::AeadAes128Gcm => Self::Gcm {
                 key: LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key)?),
-                salt: derived(master, first_label + 2)?,
+                salt: derived(&master.key, master.salt, first_label + 2)?,
             },
         })
     }
@@ -300,12 +320,12 @@ impl Cipher {
 }
 
 /// A session key (RFC 3711 §4.3.1 and §4.3.3): the key stream of the master key at the label.
-fn derived<const N: usize>(master: MasterKey, label: u8) -> Result<[u8; N], Unspecified> {
-    let mut salt = master.salt;
+fn derived<const N: usize>(key: &[u8], mut salt: [u8; 14], label: u8) -> Result<[u8; N], Unspecified> {
     salt[7] ^= label;
     let mut iv = [0; 16];
     iv[..14].copy_from_slice(&salt);
-    let key = EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, &master.key)?)?;
+    let cipher = if key.len() == 32 { &AES_256 } else { &AES_128 };
+    let key = EncryptingKey::ctr(UnboundCipherKey::new(cipher, key)?)?;
     let mut stream = [0; N];
     crypt(&key, iv, &mut stream)?;
     Ok(stream)
@@ -374,7 +394,7 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 
 impl std::fmt::Debug for SrtpSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SrtpSession").field("suite", &self.params.suite).finish_non_exhaustive()
+        f.debug_struct("SrtpSession").field("suite", &self.params.map(|params| params.suite)).finish_non_exhaustive()
     }
 }
 
@@ -417,14 +437,14 @@ mod tests {
     #[test]
     fn session_keys_are_those_of_the_rfc() {
         // RFC 3711 §B.3
-        let key: [u8; 16] = derived(ONE, 0).unwrap();
+        let key: [u8; 16] = derived(&ONE.key, ONE.salt, 0).unwrap();
         assert_eq!(
             key,
             [0xc6, 0x1e, 0x7a, 0x93, 0x74, 0x4f, 0x39, 0xee, 0x10, 0x73, 0x4a, 0xfe, 0x3f, 0xf7, 0xa0, 0x87]
         );
-        let salt: [u8; 14] = derived(ONE, 2).unwrap();
+        let salt: [u8; 14] = derived(&ONE.key, ONE.salt, 2).unwrap();
         assert_eq!(salt, [0x30, 0xcb, 0xbc, 0x08, 0x86, 0x3d, 0x8c, 0x85, 0xd4, 0x9d, 0xb3, 0x4a, 0x9a, 0xe1]);
-        let auth: [u8; 20] = derived(ONE, 1).unwrap();
+        let auth: [u8; 20] = derived(&ONE.key, ONE.salt, 1).unwrap();
         assert_eq!(auth[..8], [0xce, 0xbe, 0x32, 0x1f, 0x6f, 0xf7, 0x71, 0x6b]);
     }
 
@@ -477,12 +497,12 @@ mod tests {
         let (now, mut room) = (Instant::now(), Vec::new());
         let first = sent(&mut ours, 65_536 + 5);
         assert!(theirs.unprotect(now, &first, &mut room).is_some());
-        theirs.update(theirs.params);
+        theirs.update(theirs.params.unwrap());
         assert!(theirs.unprotect(now, &first, &mut room).is_none(), "still a repeat");
 
         let fresh = MasterKey { key: [1; 16], salt: [2; 14] };
-        ours.update(SrtpParams { local: fresh, ..ours.params });
-        theirs.update(SrtpParams { remote: fresh, ..theirs.params });
+        ours.update(SrtpParams { local: fresh, ..ours.params.unwrap() });
+        theirs.update(SrtpParams { remote: fresh, ..theirs.params.unwrap() });
         let bytes = sent(&mut ours, 3 * 65_536 + 9);
         assert!(theirs.unprotect(now, &bytes, &mut room).is_some(), "the far side counts rollovers from zero again");
         assert!(theirs.unprotect(now, &first, &mut room).is_none());

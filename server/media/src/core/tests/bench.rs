@@ -133,6 +133,8 @@ pub(super) struct Browser {
     ears: opus::Decoder,
     /// Every datagram it ever sent.
     pub(super) sent: Vec<Vec<u8>>,
+    /// The round trip and the loss of what it sends, by our reports.
+    pub(super) told: Option<(Duration, f32)>,
     timeout: Instant,
     next: Instant,
     phase: usize,
@@ -216,6 +218,7 @@ impl Bench {
         let mut config = RtcConfig::new()
             .set_crypto_provider(Arc::new(str0m::crypto::from_feature_flags()))
             .set_rtp_mode(true)
+            .set_stats_interval(Some(Duration::from_secs(1)))
             .clear_codecs()
             .enable_pcmu(codecs.contains(&Codec::Pcmu), false)
             .enable_pcma(codecs.contains(&Codec::Pcma), false)
@@ -245,6 +248,7 @@ impl Bench {
             voice: FrameEncoder::default(),
             ears: opus::Decoder::new().unwrap(),
             sent: Vec::new(),
+            told: None,
             timeout: self.now,
             next: self.now,
             phase: 0,
@@ -517,6 +521,9 @@ impl Browser {
                     110 | 126 => self.keys.extend(DtmfEvent::parse(&packet.payload)),
                     other => panic!("payload type {other} was not agreed on"),
                 },
+                str0m::Output::Event(str0m::Event::MediaEgressStats(stats)) => {
+                    self.told = stats.rtt.zip(stats.loss).or(self.told);
+                }
                 str0m::Output::Event(_) => {}
             }
         }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use str0m::Candidate;
+
 use super::bench::{AGENT, Bench, CALLER};
 use super::bridge::{assert_hears, assert_silent};
 use crate::core::Input;
@@ -144,6 +146,75 @@ fn an_ice_restart_carries_the_call_over_to_a_new_address() {
 
     assert_hears(&bench.phones[&CALLER].heard(), 1_000.0, 440.0);
     assert_hears(&bench.browsers[&AGENT].heard, 440.0, 1_000.0);
+}
+
+#[test]
+fn reports_go_both_ways_and_tell_of_loss_and_round_trip() {
+    let mut bench = call(Codec::Pcmu, BOTH);
+    bench.run(20_000);
+
+    let browser = &bench.browsers[&AGENT];
+    assert_eq!(browser.told.map(|(_, loss)| loss), Some(0.0), "our report of what it sends: {:?}", browser.told);
+    let stats = bench.core.stats(AGENT);
+    assert_eq!((stats.lost, stats.remote_lost, stats.refused), (0, 0, 0));
+    assert!(stats.rtt_us.is_some_and(|rtt| rtt < 50_000), "its report of what we send: {stats:?}");
+}
+
+#[test]
+fn a_browser_that_moves_to_another_network_is_followed() {
+    let mut bench = call(Codec::Pcmu, BOTH);
+    let old = bench.browsers[&AGENT].address;
+    let new = "198.51.100.7:40001".parse().unwrap();
+    let browser = bench.browsers.get_mut(&AGENT).unwrap();
+    browser.rtc.add_local_candidate(Candidate::host(new, "udp").unwrap());
+    browser.rtc.direct_api().invalidate_candidate(&Candidate::host(old, "udp").unwrap());
+    browser.address = new;
+    let mut change = browser.rtc.sdp_api();
+    change.ice_restart(true);
+    let (offer, pending) = change.apply().unwrap();
+    browser.pending = Some(pending);
+    bench.command(Command::PeerOffer { leg: AGENT, sdp: offer.to_sdp_string() });
+    bench.run(3_000);
+    bench.clear();
+    bench.run(3_000);
+
+    assert_hears(&bench.phones[&CALLER].heard(), 1_000.0, 440.0);
+    assert_hears(&bench.browsers[&AGENT].heard, 440.0, 1_000.0);
+}
+
+#[test]
+fn numbers_that_roll_over_while_nobody_speaks_are_followed() {
+    let mut bench = call(Codec::Pcmu, BOTH);
+    // 40,000 numbers further after a silence, and then by each packet over the wrap.
+    for jump in [40_000, 25_000] {
+        bench.browsers.get_mut(&AGENT).unwrap().sequence += jump;
+        bench.run(40_000);
+        bench.clear();
+        bench.run(2_000);
+
+        assert_hears(&bench.phones[&CALLER].heard(), 1_000.0, 440.0);
+    }
+}
+
+#[test]
+fn a_packet_that_is_repeated_or_changed_reaches_nobody() {
+    let mut bench = call(Codec::Pcmu, BOTH);
+    bench.browsers.get_mut(&AGENT).unwrap().tone = None;
+    bench.run(100);
+    let now = bench.now;
+    let browser = bench.browsers.get_mut(&AGENT).unwrap();
+    browser.write(now, 0, &[0x10; 160], false);
+    let (from, sent) = (browser.address, browser.drain());
+    let sound = sent.iter().find(|bytes| bytes[0] >> 6 == 2 && !crate::rtcp::is_rtcp(bytes)).unwrap();
+    bench.clear();
+    let mut changed = sound.clone();
+    changed[40] ^= 1;
+    for bytes in [&changed, sound, sound, &changed] {
+        bench.input(Input::WebRtc { from, bytes });
+    }
+
+    assert_eq!(bench.phones[&CALLER].got.len(), 1);
+    assert_eq!(bench.core.stats(AGENT).refused, 3);
 }
 
 #[test]
