@@ -18,6 +18,7 @@ use crate::leg::{Content, Heard, Leg, Line, Packet, REPORT_INTERVAL};
 use crate::peer::{PeerFactory, PeerOutput};
 use crate::recorder::Recorder;
 use crate::stream::OutStream;
+use crate::table::Table;
 use crate::timer::Timers;
 use crate::{Command, Event, Output, rtcp, watch};
 
@@ -95,7 +96,7 @@ pub enum Input<'a> {
 }
 
 /// Why the core wants to be woken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Wake {
     /// A browser connection has something to do.
     Peer(LegId),
@@ -114,9 +115,9 @@ pub struct MediaCore {
     random: ChaCha12Rng,
     peers: PeerFactory,
     demux: Demux,
-    legs: BTreeMap<LegId, Leg>,
+    legs: Table<LegId, Leg>,
     /// Who listens to a leg.
-    listeners: BTreeMap<LegId, BTreeSet<LegId>>,
+    listeners: Table<LegId, BTreeSet<LegId>>,
     recorders: BTreeMap<RecordingId, Recorder>,
     /// Which recordings a leg has.
     taps: BTreeMap<LegId, BTreeSet<RecordingId>>,
@@ -138,8 +139,8 @@ impl MediaCore {
             random: ChaCha12Rng::from_seed(config.seed),
             peers: PeerFactory::new(config.candidates, config.browser_codecs).ok_or(CoreError::Certificate)?,
             demux: Demux::default(),
-            legs: BTreeMap::new(),
-            listeners: BTreeMap::new(),
+            legs: Table::default(),
+            listeners: Table::default(),
             recorders: BTreeMap::new(),
             taps: BTreeMap::new(),
             timers: Timers::new(),
@@ -175,9 +176,11 @@ impl MediaCore {
         self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(self.timers.next()))
     }
 
-    /// All legs, of both kinds.
+    /// All legs, of both kinds, in the order of their ids.
     pub fn legs(&self) -> Vec<LegId> {
-        self.legs.keys().copied().collect()
+        let mut legs: Vec<LegId> = self.legs.keys().copied().collect();
+        legs.sort_unstable();
+        legs
     }
 
     /// The number of legs, of both kinds.

@@ -1,6 +1,6 @@
 //! Tells the datagrams on the one `WebRTC` socket apart: by their source, or by the user name of an ICE check.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use cordboard_shared::id::LegId;
@@ -10,7 +10,8 @@ const MAX_ADDRESSES: usize = 8;
 
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
-    by_address: BTreeMap<SocketAddr, LegId>,
+    /// Senders choose these keys: they are hashed by a secret. Nothing goes by their order.
+    by_address: HashMap<SocketAddr, LegId>,
     by_ufrag: BTreeMap<String, LegId>,
     of_leg: BTreeMap<LegId, Names>,
 }

@@ -26,6 +26,7 @@ mod rtcp;
 mod source_lock;
 pub mod srtp;
 mod stream;
+mod table;
 mod timer;
 pub mod tone;
 mod transcode;

@@ -1,5 +1,8 @@
 //! RTP packets on the wire (RFC 3550 §5.1).
 
+/// What SRTP puts behind a packet fits into the same piece of memory.
+const TAG: usize = 16;
+
 /// The longest audio payload that is taken: 120 ms of G.711.
 const MAX_PAYLOAD: usize = 960;
 
@@ -59,7 +62,7 @@ impl<'a> RtpPacket<'a> {
 
     /// The packet as a datagram.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(12 + self.payload.len());
+        let mut bytes = Vec::with_capacity(12 + self.payload.len() + TAG);
         bytes.push(0x80);
         bytes.push(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
         bytes.extend(self.sequence.to_be_bytes());

@@ -1,18 +1,21 @@
 //! Deadlines with their reasons, the earliest first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::time::Instant;
+
+use crate::table::Table;
 
 /// At most one deadline for each key.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
     by_time: BTreeSet<(Instant, K)>,
-    by_key: BTreeMap<K, Instant>,
+    by_key: Table<K, Instant>,
 }
 
-impl<K: Ord + Copy> Timers<K> {
+impl<K: Ord + Copy + Hash> Timers<K> {
     pub(crate) fn new() -> Self {
-        Self { by_time: BTreeSet::new(), by_key: BTreeMap::new() }
+        Self { by_time: BTreeSet::new(), by_key: Table::default() }
     }
 
     /// Sets, moves or (with `None`) takes away the deadline of a key.

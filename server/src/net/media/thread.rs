@@ -1,6 +1,6 @@
 //! The media thread: waits for datagrams, commands and deadlines, feeds the core, and does what it says.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -81,8 +81,8 @@ pub(super) fn start(
         core,
         ports: PortRange::new(config.rtp_ip, &config.rtp_ports),
         rtp_ip: advertised(config.rtp_ip, config.external_ip),
-        sockets: BTreeMap::new(),
-        by_token: BTreeMap::new(),
+        sockets: HashMap::new(),
+        by_token: HashMap::new(),
         next_token: FIRST_LEG,
         unread: Vec::new(),
         deadline: None,
@@ -115,8 +115,8 @@ struct MediaThread {
     ports: PortRange,
     /// The address phones are told.
     rtp_ip: IpAddr,
-    sockets: BTreeMap<LegId, LegSockets>,
-    by_token: BTreeMap<usize, LegId>,
+    sockets: HashMap<LegId, LegSockets>,
+    by_token: HashMap<usize, LegId>,
     next_token: usize,
     /// Sockets whose budget ran out before their datagrams did: the system tells of them only once.
     unread: Vec<Token>,
