@@ -1,6 +1,5 @@
-//! SRTP for phone legs (RFC 3711, RFC 7714) with the keys of an SDP `a=crypto` line (RFC 4568).
-//!
-//! Browser legs do not pass here: their keys come from DTLS, and str0m keeps them.
+//! SRTP (RFC 3711, RFC 7714): for phone legs with the keys of an SDP `a=crypto` line (RFC 4568), for browser legs with those
+//! of their DTLS handshake.
 
 mod context;
 mod sdes;

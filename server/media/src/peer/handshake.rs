@@ -133,3 +133,32 @@ fn halves<const N: usize>(material: &[u8], client: bool) -> Option<[&[u8; N]; 2]
     let of_server = rest.first_chunk()?;
     Some(if client { [of_client, of_server] } else { [of_server, of_client] })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_and_server_open_what_the_other_seals_in_every_profile() {
+        let material: Vec<u8> = (0..88).collect();
+        for profile in SrtpProfile::ALL {
+            let material = &material[..profile.keying_material_len()];
+            let [mut client, mut server] = [true, false].map(|client| session(*profile, material, client).unwrap());
+            let packet = [&[0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7][..], &[5; 160]].concat();
+            let now = Instant::now();
+            let mut room = Vec::new();
+
+            for _ in 0..2 {
+                let mut sealed = packet.clone();
+                client.protect(&mut sealed, 1).unwrap();
+                assert_ne!(sealed[12..172], packet[12..]);
+                assert_eq!(server.unprotect(now, &sealed, &mut room), Some(&packet[..]), "{profile}");
+                std::mem::swap(&mut client, &mut server);
+            }
+            let mut one = packet.clone();
+            client.protect(&mut one, 2).unwrap();
+            assert_eq!(client.unprotect(now, &one, &mut room), None, "the ways have different keys");
+        }
+        assert!(session(SrtpProfile::AEAD_AES_256_GCM, &material[..80], true).is_none(), "too short");
+    }
+}

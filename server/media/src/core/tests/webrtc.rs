@@ -49,6 +49,7 @@ fn the_answer_is_lite_speaks_g711_only_and_names_our_address() {
     assert!(sdp.contains("192.0.2.1 8082 typ host"));
     assert!(sdp.contains("PCMU/8000") && sdp.contains("PCMA/8000") && sdp.contains("telephone-event/8000"));
     assert!(!sdp.contains("opus"));
+    assert!(sdp.contains("a=ssrc:") && sdp.contains(" cname:"), "our stream is known before its first packet");
     assert!(bench.has_event(&Event::PeerConnected { leg: AGENT }));
 }
 
