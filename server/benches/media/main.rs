@@ -96,7 +96,7 @@ struct Found {
     got: u64,
     delay: Figure,
     connected: Option<Figure>,
-    /// Kilobytes of a call, and of the process before the first.
+    /// Kilobytes of each call after the first, and of the process with that one.
     memory: [f64; 2],
 }
 
@@ -162,17 +162,17 @@ fn compared(run: &Run, name: &str) -> Result<(Vec<Figure>, Vec<String>)> {
     };
     let mut figures = vec![cost, per_core];
     let mut notes = vec![format!("{} of {} packets lost", ours.sent.saturating_sub(ours.got), ours.sent)];
-    let [per_call, idle] = ours.memory;
-    notes.push(format!("{per_call:.0} kB of memory a call (PSS), {:.1} MB without calls", idle / 1_000.0));
+    let [per_call, one] = ours.memory;
+    notes.push(format!("{per_call:.0} kB of memory a further call, {:.1} MB with one", one / 1_000.0));
     if let Some(peer) = peer {
         notes.push(format!("{:.2} × the processor time of rtpengine", ours.per_packet / peer.per_packet));
-        let [per_call, idle] = peer.memory;
+        let [per_call, one] = peer.memory;
         notes.push(format!(
-            "rtpengine: {:.0} calls a core, {} of {} packets lost, {per_call:.0} kB a call, {:.1} MB without calls",
+            "rtpengine: {:.0} calls a core, {} of {} packets lost, {per_call:.0} kB a further call, {:.1} MB with one",
             calls_a_core(&peer),
             peer.sent.saturating_sub(peer.got),
             peer.sent,
-            idle / 1_000.0
+            one / 1_000.0
         ));
         let limits =
             [(peer.delay.p50_us, 1.2), (peer.delay.p99_us, 2.0)].map(|(time, factor)| time.unwrap_or(0.0) * factor);
@@ -202,8 +202,11 @@ fn measure(run: &Run, by: By, name: &str) -> Result<Found> {
         By::Nobody => "nobody between",
     };
     let mut load = Load::start(by, run.kinds)?;
-    let idle = load.bridge.memory()? as f64 / 1_000.0;
-    let connected = load.connect(run.kinds, run.calls)?;
+    // The first call brings in what all of them share.
+    load.connect(run.kinds, 1)?;
+    load.talk(Duration::from_millis(200))?;
+    let one = load.bridge.memory()? as f64 / 1_000.0;
+    let connected = load.connect(run.kinds, run.calls - 1)?;
     load.talk(Duration::from_secs(1))?;
     load.listen(AFTERWARDS)?;
     load.take_counted();
@@ -230,6 +233,6 @@ fn measure(run: &Run, by: By, name: &str) -> Result<Found> {
         got: counted.got,
         delay,
         connected: (!connected.is_empty()).then(|| Times(connected).figure("ICE and DTLS connected", None)),
-        memory: [(memory - idle) / run.calls as f64, idle],
+        memory: [(memory - one) / (run.calls - 1) as f64, one],
     })
 }

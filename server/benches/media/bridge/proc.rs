@@ -28,10 +28,10 @@ impl Program {
         Ok(Duration::from_nanos(sum))
     }
 
-    /// Memory that is in use by it alone, and its share of what it uses with others.
+    /// Bytes of memory in use that hold no file: what it made itself.
     pub(super) fn memory(&self) -> Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.0.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).context("no Pss_Anon")?;
         let kilobytes: u64 = line.split_whitespace().next().unwrap_or_default().parse()?;
         Ok(kilobytes * 1_024)
     }
