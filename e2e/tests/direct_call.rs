@@ -10,7 +10,6 @@ use cordboard_e2e::stack::SOON;
 use cordboard_e2e::tone::{self, Expected};
 use cordboard_e2e::{log, panel};
 use serde_json::json;
-use tokio::time::sleep;
 
 const ASHA_DIRECT: &str = "+442079460103";
 const CALLER: &str = "+447700900123";
@@ -43,7 +42,7 @@ fn a_caller_and_an_agent_hear_each_other() {
         panel::expect_quiet(&asha, SOON).await?;
         asha.expect_hears(panel::EAR, CALLER_TONE, AGENT_TONE, SOON).await?;
         asha.pictures("call").await?;
-        sleep(TALK).await;
+        phone.expect_more(TALK).await?;
         panel::hang_up(&asha).await?;
         phone.expect_over(SOON).await?;
         phone.hang_up().await?;
@@ -108,11 +107,11 @@ fn the_controls_of_a_call_do_what_they_say() {
         control("Mute").click().await?;
         control("Unmute").expect(SOON).await?;
         asha.pictures("muted").await?;
-        sleep(TALK).await;
+        phone.expect_more(TALK).await?;
         control("Unmute").click().await?;
         control("Mute").expect(SOON).await?;
         // To be recorded: this phone records nothing more once it was on hold.
-        sleep(RECORDED).await;
+        phone.expect_more(RECORDED).await?;
 
         control("Hold").click().await?;
         asha.expect_text("#call-state", "On hold", SOON).await?;

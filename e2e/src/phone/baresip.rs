@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use crate::journey::Journey;
 use crate::process::{Program, last_lines};
-use crate::sound::Sound;
+use crate::sound::{self, Sound};
 use crate::wait::until;
 use crate::{port, tone, tools};
 
@@ -149,6 +149,11 @@ impl Baresip {
             self.program.wait(Duration::from_secs(10)).await?;
         }
         Ok(())
+    }
+
+    /// Waits until its recording is so much longer.
+    pub async fn expect_more(&self, more: Duration) -> Result<()> {
+        sound::expect_more(more, || sound::written(&self.recording("-dec.wav")?)).await
     }
 
     /// What it heard, to be asked for after [`Baresip::hang_up`].

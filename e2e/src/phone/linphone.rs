@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::journey::Journey;
 use crate::process::Program;
-use crate::sound::Sound;
+use crate::sound::{self, Sound};
 use crate::wait::until;
 use crate::{port, tone, tools};
 
@@ -67,6 +67,16 @@ impl Linphone {
             let output = self.program.output();
             anyhow::ensure!(output.contains(words), "it said:\n{}", crate::process::last_lines(&output, 20));
             Ok(())
+        })
+        .await
+    }
+
+    /// Waits until its recording is so much longer.
+    pub async fn expect_more(&self, more: Duration) -> Result<()> {
+        // Its file gets a head at the end.
+        sound::expect_more(more, || {
+            let bytes = fs::metadata(&self.heard)?.len().saturating_sub(WAV_HEAD as u64);
+            Ok(Duration::from_millis(bytes * 1_000 / (2 * u64::from(RATE))))
         })
         .await
     }

@@ -126,6 +126,11 @@ impl RsipCall {
         self.dialog.bye().await.map_err(failed)
     }
 
+    /// Waits until it has heard so much more.
+    pub async fn expect_more(&self, more: Duration) -> Result<()> {
+        sound::expect_more(more, || Ok(self.heard().length())).await
+    }
+
     /// What it has heard so far.
     pub fn heard(&self) -> Sound {
         Sound { rate: RATE, samples: self.media.lock().heard.clone() }
