@@ -2,6 +2,7 @@
 
 use cordboard_shared::Pii;
 use cordboard_shared::call::{CallCause, RecordingState};
+use cordboard_shared::event::RingStop;
 
 use super::*;
 use crate::model::log::tests::call as call_view;
