@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +18,9 @@ mod received;
 const T1: Duration = Duration::from_millis(500);
 /// The longest (T2).
 const T2: Duration = Duration::from_secs(4);
+/// How long a registration is asked for, in seconds, and after what part of it again.
+const EXPIRES: u64 = 300;
+const REFRESH: Duration = Duration::from_secs(EXPIRES / 3);
 /// How often a message is sent at most.
 const TRIES: u32 = 11;
 
@@ -131,6 +135,8 @@ pub(super) struct Core {
     /// Header lines of its INVITEs, each with its end.
     pub(super) more_headers: String,
     pub(super) registered: Option<u16>,
+    /// When to register again.
+    refresh_at: Option<Instant>,
     pub(super) calls: Vec<Call>,
     pub(super) requests: Vec<Message>,
     pub(super) out: Vec<Datagram>,
@@ -143,7 +149,6 @@ pub(super) struct Core {
     pending: Vec<Pending>,
     /// Answers to requests, for their copies.
     answered: VecDeque<(String, String)>,
-    made: u32,
     story: VecDeque<String>,
 }
 
@@ -164,6 +169,7 @@ impl Core {
             encrypts: false,
             more_headers: String::new(),
             registered: None,
+            refresh_at: None,
             calls: Vec::new(),
             requests: Vec::new(),
             out: Vec::new(),
@@ -175,7 +181,6 @@ impl Core {
             sign_in: None,
             pending: Vec::new(),
             answered: VecDeque::new(),
-            made: 0,
             story: VecDeque::new(),
         }
     }
@@ -192,9 +197,11 @@ impl Core {
         self.story.iter().fold("the last messages:".to_owned(), |text, line| text + "\n  " + line)
     }
 
-    fn name(&mut self, kind: &str) -> String {
-        self.made += 1;
-        format!("{kind}{}x{}", self.place.replace(['.', ':'], ""), self.made)
+    /// A name that no telephone of this program had before: the system gives a port again while a server still
+    /// remembers what came from it.
+    fn name(&self, kind: &str) -> String {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        format!("{kind}{}x{}", self.place.replace(['.', ':'], ""), MADE.fetch_add(1, Ordering::Relaxed))
     }
 
     fn contact(&self) -> String {
@@ -205,11 +212,16 @@ impl Core {
         self.sign_in = Some((user.to_owned(), password.to_owned()));
         self.registered = None;
         user.clone_into(&mut self.number);
+        self.send_register();
+    }
+
+    fn send_register(&mut self) {
+        self.refresh_at = Some(Instant::now() + REFRESH);
         let (tag, id) = (self.name("t"), self.name("r"));
-        let server = self.server;
+        let (user, server) = (&self.number, self.server);
         let headers = format!(
             "From: <sip:{user}@{server}>;tag={tag}\r\nTo: <sip:{user}@{server}>\r\nCall-ID: {id}\r\n\
-             Contact: <{}>\r\nExpires: 300\r\n",
+             Contact: <{}>\r\nExpires: {EXPIRES}\r\n",
             self.contact()
         );
         self.request("REGISTER", &format!("sip:{server}"), headers, 1, None, None, server);
@@ -452,6 +464,9 @@ impl Core {
 
     /// Sends again what was not answered.
     pub(super) fn tick(&mut self, now: Instant) {
+        if self.refresh_at.is_some_and(|at| at <= now) {
+            self.send_register();
+        }
         let waiting = self.pending.iter_mut().filter(|it| !(it.provisional && it.method == "INVITE"));
         let repeats = waiting.map(|it| &mut it.repeat);
         let repeats = repeats.chain(self.calls.iter_mut().filter_map(|call| call.unacknowledged.as_mut()));
