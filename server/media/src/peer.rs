@@ -379,7 +379,12 @@ impl Peer {
             let alive = rtc.is_alive();
             (result.ok(), deadline.filter(|_| alive), alive)
         }));
+        // Taken in any case: what a panic left behind must not become another peer's.
+        let agreed = handshake::agreed();
         let result = if let Ok((result, deadline, alive)) = stepped {
+            if let Some(session) = agreed {
+                self.direct = Some(Box::new(Direct::new(self.started, session)));
+            }
             self.secured = secured;
             self.deadline = deadline;
             self.up = up && alive;
@@ -403,11 +408,8 @@ impl Peer {
         result
     }
 
-    /// Takes over the sound when there are keys for it, and looks at what the library sends, from here in `out` on.
+    /// Looks at what the library sends, from here in `out` on.
     fn go_beside(&mut self, alive: bool, moved: bool, from: usize, out: &mut Vec<PeerOutput>) {
-        if let Some(session) = handshake::agreed() {
-            self.direct = Some(Box::new(Direct::new(self.started, session)));
-        }
         if !alive {
             self.direct = None;
         }
