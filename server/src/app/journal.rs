@@ -125,7 +125,6 @@ pub(super) fn open(
         generation: 0,
         failures: 0,
         closed: false,
-        out_of_step: false,
         unsorted: true,
         forgot_at: Instant::now(),
     };
@@ -164,8 +163,6 @@ struct Journal {
     failures: u32,
     /// Nothing new comes.
     closed: bool,
-    /// Memory and disk differ, and only a new start brings them together.
-    out_of_step: bool,
     /// Whether entries may be on disk that are not sorted by their people yet.
     unsorted: bool,
     forgot_at: Instant,
@@ -183,17 +180,15 @@ impl Journal {
                     Err(_) => idle = true,
                 }
             }
-            if !self.has_work() {
-                self.failures = 0;
-            } else if self.may_write().await {
-                let going = self.next();
-                let done = self.commit(&going.batch, &mut queue, &mut entries).await;
-                match done {
-                    Ok(()) => self.committed(going),
-                    Err(error) => self.failed(going, &error),
+            if self.has_work() {
+                match self.is_in_step().await {
+                    Some(true) => self.write(&mut queue, &mut entries).await,
+                    // Only a new start brings them together.
+                    Some(false) => return,
+                    None => self.failures += 1,
                 }
-            } else if self.out_of_step {
-                return;
+            } else {
+                self.failures = 0;
             }
             if idle && self.failures == 0 {
                 self.tidy_up().await;
@@ -210,6 +205,14 @@ impl Journal {
             } else if self.closed && !self.has_work() {
                 return;
             }
+        }
+    }
+
+    async fn write(&mut self, queue: &mut mpsc::Receiver<Entry>, entries: &mut Vec<Entry>) {
+        let going = self.next();
+        match self.commit(&going.batch, queue, entries).await {
+            Ok(()) => self.committed(going),
+            Err(error) => self.failed(going, &error),
         }
     }
 
@@ -306,7 +309,7 @@ impl Journal {
     /// Whether anything is to be written now. What follows from an input never reaches the disk before it; entries of
     /// the log alone stay one statement.
     fn has_work(&self) -> bool {
-        !self.events.is_empty() || self.is_trace_due() || self.has_records()
+        !self.events.is_empty() || self.is_trace_due()
     }
 
     fn is_trace_due(&self) -> bool {
@@ -324,19 +327,6 @@ impl Journal {
             && batch.checkpoint.is_none()
             && batch.snapshot.is_none()
             && batch.alive_at.is_none())
-    }
-
-    /// Whether memory and disk are known to agree.
-    async fn may_write(&mut self) -> bool {
-        if self.failures == 0 {
-            return true;
-        }
-        let in_step = self.is_in_step().await;
-        self.out_of_step = in_step == Some(false);
-        if in_step.is_none() {
-            self.failures += 1;
-        }
-        in_step == Some(true)
     }
 
     /// What goes to the disk next.
@@ -391,16 +381,19 @@ impl Journal {
         self.batch.recordings.extend(newer.recordings);
         self.batch.checkpoint = newer.checkpoint.or(self.batch.checkpoint.take());
         self.batch.snapshot = newer.snapshot.or(self.batch.snapshot.take());
-        self.batch.alive_at = newer.alive_at;
+        self.batch.alive_at = newer.alive_at.or(self.batch.alive_at);
         if refused {
             self.generation += 1;
             let _ = self.written.send(Written::Failed);
         }
     }
 
-    /// After a failure: whether the log ends where it should; none when that cannot be told now. A commit that failed
-    /// and is there all the same has been refused to its callers.
+    /// Whether memory and disk agree; none when that cannot be told now. They may differ after a failure: a commit that
+    /// failed and is there all the same has been refused to its callers.
     async fn is_in_step(&self) -> Option<bool> {
+        if self.failures == 0 {
+            return Some(true);
+        }
         let last = self.store.last_event(self.account).await.ok()?;
         if last != self.last {
             tracing::error!(last, expected = self.last, "the log is not what was acknowledged; the server starts anew");

@@ -1,6 +1,7 @@
 use cordboard_routing::DeviceId;
 use cordboard_shared::decision::Then;
 use cordboard_shared::id::AgentId;
+use sqlx::Connection as _;
 
 use super::*;
 use crate::app::facts;
@@ -16,16 +17,14 @@ async fn a_fact_is_refused_and_records_wait_while_the_database_is_locked() {
     let stage = Stage::open().await;
     let (entries, mut written, task) = open(stage.store.clone(), stage.account, 0);
 
-    let lock = sqlx::SqlitePool::connect(&format!("sqlite:{}", stage.path().display())).await.unwrap();
-    let mut holder = lock.acquire().await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *holder).await.unwrap();
+    let lock = stage.lock().await;
     entries.send(Entry::Decision(call_id(), Box::new(decision()))).await.unwrap();
     entries.send(remembered(call_id())).await.unwrap();
     entries.send(decided(0x21, 0)).await.unwrap();
     assert_eq!(written.recv().await, Some(Written::Failed));
     entries.send(decided(0x22, 0)).await.unwrap();
 
-    sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
+    lock.close().await.unwrap();
     entries.send(decided(0x23, 1)).await.unwrap();
 
     let mut reported = Vec::new();
@@ -53,9 +52,7 @@ async fn a_fact_is_refused_and_records_wait_while_the_database_is_locked() {
 async fn what_is_decided_while_a_commit_fails_is_refused_with_it_and_records_keep_their_order() {
     let stage = Stage::open().await;
     let (entries, mut written, task) = open(stage.store.clone(), stage.account, 0);
-    let lock = sqlx::SqlitePool::connect(&format!("sqlite:{}", stage.path().display())).await.unwrap();
-    let mut holder = lock.acquire().await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *holder).await.unwrap();
+    let lock = stage.lock().await;
 
     entries.send(decided(0x21, 0)).await.unwrap();
     entries.send(remembered(call_id())).await.unwrap();
@@ -69,7 +66,7 @@ async fn what_is_decided_while_a_commit_fails_is_refused_with_it_and_records_kee
         tokio::task::yield_now().await;
     }
     assert_eq!(written.recv().await, Some(Written::Failed));
-    sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
+    lock.close().await.unwrap();
     entries.send(decided(0x23, 1)).await.unwrap();
     drop(entries);
     task.await.unwrap();
@@ -156,8 +153,12 @@ impl Stage {
         Self { folder, store, account }
     }
 
-    fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("test.sqlite")
+    /// Another process that has the database for itself, until it is closed.
+    async fn lock(&self) -> sqlx::SqliteConnection {
+        let path = self.folder.path().join("test.sqlite");
+        let mut holder = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut holder).await.unwrap();
+        holder
     }
 }
 
