@@ -265,14 +265,13 @@ pub enum ClientMessage {
         /// Which call.
         call: CallId,
     },
-    /// Brings this call's sound to this tab, or to another device of one's own.
+    /// Brings this call's sound to a phone of one's own. To a tab it comes by the tab's own `rtc.offer`, with `takes`.
     #[serde(rename = "call.move")]
     Move {
         /// Which call.
         call: CallId,
-        /// The device, by [`DeviceView::id`]; none is this tab.
-        #[serde(default)]
-        device: Option<String>,
+        /// The phone, by [`DeviceView::id`].
+        device: String,
     },
     /// Pauses the recording, or lets it go on.
     #[serde(rename = "call.record")]

@@ -66,7 +66,7 @@ fn OwnDevices(
         now_on.with(|now_on| panel.floor.with(|floor| floor.own_phones(now_on.as_deref()).cloned().collect::<Vec<_>>()))
     });
     let row = move |device: DeviceView| {
-        let message = ClientMessage::Move { call: uid, device: Some(device.id) };
+        let message = ClientMessage::Move { call: uid, device: device.id };
         let press = move |_| {
             problem.set(None);
             telephone::ask(panel, message.clone(), move |answer| problem.set(answer.err()));

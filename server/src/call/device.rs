@@ -149,9 +149,8 @@ impl CallCenter {
         }
     }
 
-    /// The device a person has named; this tab without a name.
-    pub(super) fn device_named(&self, agent: AgentId, name: Option<&str>, socket: SocketId) -> Option<Device> {
-        let Some(name) = name else { return Some(Device::Tab(socket)) };
+    /// The device a person has named.
+    pub(super) fn device_named(&self, agent: AgentId, name: &str) -> Option<Device> {
         if let Some(tab) = name.strip_prefix("tab:") {
             let own = |it: &&super::snapshot::Socket| it.agent == agent && it.tab == tab;
             return self.sockets.iter().find(|(_, it)| own(it)).map(|(id, _)| Device::Tab(*id));

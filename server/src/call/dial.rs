@@ -108,9 +108,9 @@ impl CallCenter {
             self.devices_of(agent).into_iter().find(ready).map(|it| it.id)
         });
         let none = || Problem::new(ProblemCode::NotAllowed, "The person has no device that could take the call first.");
-        let device = match (named, tab) {
-            (Some(name), tab) => self.device_named(agent, Some(&name), tab.unwrap_or(super::SocketId(0))),
-            (None, tab) => tab.map(Device::Tab),
+        let device = match named {
+            Some(name) => self.device_named(agent, &name),
+            None => tab.map(Device::Tab),
         };
         let device = device.ok_or_else(none)?;
         let wish = Wish { to, department, device, callback: None, made_for: None, dialed: None };

@@ -86,7 +86,7 @@ impl CallCenter {
                 self.person_active(now, socket);
                 self.take(now, Device::Tab(socket), agent, call)
             }
-            ClientMessage::Move { call, device } => self.move_to(now, socket, agent, call, device.as_deref()),
+            ClientMessage::Move { call, device } => self.move_to(now, agent, call, &device),
             ClientMessage::Record { call, on } => self.tape_pause(now, agent, call, on),
             ClientMessage::Disposition { call, disposition } => self.file_under(agent, call, disposition),
         };
@@ -110,9 +110,10 @@ impl CallCenter {
                 Problem::new(ProblemCode::InvalidField, "A number or a colleague is called.").with("pointer", "/to")
             );
         }
-        let gone =
-            || Problem::new(ProblemCode::InvalidField, "There is no such device now.").with("pointer", "/device");
-        let device = self.device_named(agent, device, socket).ok_or_else(gone)?;
+        let device = match device {
+            Some(name) => self.device_named(agent, name).ok_or_else(no_such_device)?,
+            None => Device::Tab(socket),
+        };
         let wish = Wish { to, department, device, callback, made_for: None, dialed: None };
         let call = self.place_call(now, agent, wish)?;
         Ok(json!({ "call": call }))
@@ -198,10 +199,7 @@ impl CallCenter {
         }
         let tab = Device::Tab(socket);
         if connected {
-            if !takes && self.is_held_elsewhere(id, socket) {
-                return Err(answered_in_another_tab());
-            }
-            self.move_sound(now, id, tab)?;
+            self.move_sound(now, id, socket, takes)?;
         }
         let leg = self.desk_leg_for(now, id, tab, agent).ok_or_else(call_ended)?;
         let desk = self.calls.get_mut(&id).and_then(|call| call.desks.get_mut(&tab)).ok_or_else(call_ended)?;
@@ -211,17 +209,6 @@ impl CallCenter {
         desk.reply = Some(reply);
         self.media(Media::PeerOffer { leg, sdp });
         Ok(())
-    }
-
-    /// Whether the sound of a call is at another device that is there. A tab that comes back with a new connection is
-    /// the same device, even while its old connection has not been noticed to be gone.
-    fn is_held_elsewhere(&self, id: CallId, socket: SocketId) -> bool {
-        let tab = |socket| self.sockets.get(socket).map(|known| known.tab.as_str());
-        match self.calls.get(&id).and_then(|call| call.desk) {
-            Some(Device::Tab(other)) => tab(&other).is_some_and(|other| Some(other) != tab(&socket)),
-            Some(Device::Phone(_) | Device::Mobile(_) | Device::Outside) => true,
-            None => false,
-        }
     }
 
     fn answer(&mut self, now: Millis, socket: SocketId, agent: AgentId, offer: OfferId) -> Result<Value, Problem> {
@@ -269,8 +256,12 @@ fn still_unanswered() -> Problem {
     Problem::new(ProblemCode::StillRunning, "The last sound offer of this tab has not been answered yet.")
 }
 
-fn answered_in_another_tab() -> Problem {
+pub(super) fn answered_in_another_tab() -> Problem {
     Problem::new(ProblemCode::AnsweredElsewhere, "This call was answered in another tab.")
+}
+
+pub(super) fn no_such_device() -> Problem {
+    Problem::new(ProblemCode::InvalidField, "There is no such device now.").with("pointer", "/device")
 }
 
 fn answered_elsewhere() -> Problem {

@@ -7,11 +7,11 @@ use cordboard_shared::id::{AgentId, CallId};
 use cordboard_shared::{Millis, Problem, ProblemCode};
 use serde_json::{Value, json};
 
+use super::CallCenter;
 use super::device::Device;
 use super::handover::Transfer;
-use super::panel::{call_ended, engine_problem};
+use super::panel::{call_ended, engine_problem, no_such_device};
 use super::record::Phase;
-use super::{CallCenter, SocketId};
 
 /// A parked call goes back to the one who parked it after so long, in milliseconds.
 const PARK_MS: u64 = 180_000;
@@ -116,25 +116,18 @@ impl CallCenter {
         self.try_join(id);
     }
 
-    /// Brings the sound to another device of one's own.
-    pub(super) fn move_to(
-        &mut self,
-        now: Millis,
-        socket: SocketId,
-        agent: AgentId,
-        id: CallId,
-        name: Option<&str>,
-    ) -> Result<Value, Problem> {
+    /// Brings the sound to a phone of one's own.
+    pub(super) fn move_to(&mut self, now: Millis, agent: AgentId, id: CallId, name: &str) -> Result<Value, Problem> {
         self.call_of(agent, id).filter(|call| call.view.agent == Some(agent)).ok_or_else(call_ended)?;
-        let gone =
-            || Problem::new(ProblemCode::InvalidField, "There is no such device now.").with("pointer", "/device");
-        let device = self.device_named(agent, name, socket).ok_or_else(gone)?;
+        let device = self.device_named(agent, name).ok_or_else(no_such_device)?;
         match device {
-            // A tab's `rtc.offer` brings the sound there.
-            Device::Tab(_) | Device::Outside => {}
+            Device::Tab(_) | Device::Outside => {
+                let detail = "A tab takes a call to itself: press Move here in it.";
+                return Err(Problem::new(ProblemCode::InvalidField, detail).with("pointer", "/device"));
+            }
             Device::Phone(_) => drop(self.call_device(now, id, device, agent, None)),
             Device::Mobile(_) => {
-                let number = self.mobile_of(agent).ok_or_else(gone)?;
+                let number = self.mobile_of(agent).ok_or_else(no_such_device)?;
                 self.may_go_out(now, &number)?;
                 self.call_device(now, id, device, agent, Some(number));
             }

@@ -11,9 +11,9 @@ use cordboard_shared::{Millis, Problem, ProblemCode};
 use serde_json::{Value, json};
 
 use super::device::Device;
-use super::panel::call_ended;
+use super::panel::{answered_in_another_tab, call_ended};
 use super::record::Phase;
-use super::{CallCenter, Effect, Owner, REJOIN_MS};
+use super::{CallCenter, Effect, Owner, REJOIN_MS, SocketId};
 
 /// Most keys sent at once.
 const MOST_DIGITS: usize = 32;
@@ -304,20 +304,22 @@ impl CallCenter {
 
     /// The call's sound moves to this tab: from a reloaded page, another tab or another computer, or a phone. The caller
     /// hears music until it is up; if it never is, the call goes back to the head of the line.
-    pub(super) fn move_sound(&mut self, now: Millis, id: CallId, device: Device) -> Result<(), Problem> {
+    ///
+    /// Another device that has it keeps it, unless the person asked for it (`takes`).
+    pub(super) fn move_sound(&mut self, now: Millis, id: CallId, socket: SocketId, takes: bool) -> Result<(), Problem> {
+        let device = Device::Tab(socket);
         let music = self.music_of(id);
+        let held_elsewhere = self.is_held_elsewhere(id, socket);
         let Some(call) = self.calls.get_mut(&id) else { return Err(call_ended()) };
         if call.desk == Some(device) {
             return Ok(());
         }
-        let held_elsewhere = match call.desk {
-            Some(Device::Tab(socket)) => self.sockets.contains_key(&socket),
-            Some(Device::Phone(_) | Device::Mobile(_) | Device::Outside) => true,
-            None => false,
-        };
-        let moved = call.desk.replace(device).is_some() && held_elsewhere;
+        if held_elsewhere && !takes {
+            return Err(answered_in_another_tab());
+        }
+        call.desk = Some(device);
         call.deadline.get_or_insert(now + REJOIN_MS);
-        if moved {
+        if held_elsewhere {
             let agent = call.view.agent;
             call.step(now, StepKind::Moved, agent, None);
         }
@@ -328,6 +330,17 @@ impl CallCenter {
         self.drop_desks(id, Some(device));
         self.show(id);
         Ok(())
+    }
+
+    /// Whether the sound of a call is at another device that is there. A tab that comes back with a new connection is
+    /// the same device, even while its old connection has not been noticed to be gone.
+    fn is_held_elsewhere(&self, id: CallId, socket: SocketId) -> bool {
+        let tab = |socket| self.sockets.get(socket).map(|known| known.tab.as_str());
+        match self.calls.get(&id).and_then(|call| call.desk) {
+            Some(Device::Tab(other)) => tab(&other).is_some_and(|other| Some(other) != tab(&socket)),
+            Some(Device::Phone(_) | Device::Mobile(_) | Device::Outside) => true,
+            None => false,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cordboard_shared::agent::Verdict;
+use cordboard_shared::call::StepKind;
 
 use super::*;
 
@@ -192,6 +193,29 @@ fn another_computer_sees_that_the_sound_is_free_and_takes_it() {
     assert!(floor.told(ASHA, lost));
     let desk = floor.browser_up(SocketId(2), ring.call);
     assert_eq!(floor.hears(call.leg), Some(Source::Leg(desk)));
+}
+
+#[test]
+fn a_call_stays_where_it_is_heard_until_another_tab_asks_for_it() {
+    let mut floor = Floor::new();
+    floor.talk_to_asha(DIRECT);
+    floor.sign_in(SocketId(2), ASHA);
+    let call = floor.last_view().uid;
+    let moved = |floor: &Floor| outside::steps(&floor.center.calls[&call].view).contains(&StepKind::Moved);
+    let offer = |takes| ClientMessage::RtcOffer { call, sdp: "v=0".to_owned(), takes };
+
+    let late = floor.client(SocketId(2), offer(false)).unwrap_err();
+    assert_eq!(late.code(), Some(ProblemCode::AnsweredElsewhere));
+    let to_tab = ClientMessage::Move { call, device: "tab:tab 2".to_owned() };
+    assert_eq!(floor.client(SocketId(1), to_tab).unwrap_err().code(), Some(ProblemCode::InvalidField));
+    // Its page was loaded again, and the old connection is not known to be gone: the call has not moved.
+    floor.open_tab(SocketId(3), ASHA, "tab 1");
+    floor.browser_up(SocketId(3), call);
+    assert!(!moved(&floor));
+
+    floor.client(SocketId(2), offer(true)).unwrap();
+
+    assert!(moved(&floor));
 }
 
 #[test]
