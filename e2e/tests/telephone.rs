@@ -189,10 +189,7 @@ impl Desk<'_> {
     /// The sound goes to a second tab of hers.
     async fn moves(&self, browser: &Browser) -> Result<()> {
         let caller = self.talk("+447700900965").await?;
-        let second = browser.beside(self.asha, "Asha Rao, second tab").await?;
-        second.goto(&self.office.stack.url()).await?;
-        second.button("Move here").click().await?;
-        second.expect_hears(panel::EAR, CALLER_TONE, MICROPHONE, SOON).await?;
+        let second = self.moves_to_second_tab(browser, CALLER_TONE).await?;
         caller.expect_hears(MICROPHONE, &[], SOON).await?;
         self.asha.expect_silence(panel::EAR, SOON).await?;
         caller.hang_up()?;
@@ -208,6 +205,14 @@ impl Desk<'_> {
         self.done().await
     }
 
+    async fn moves_to_second_tab(&self, browser: &Browser, hears: f64) -> Result<Tab> {
+        let second = browser.beside(self.asha, "Asha Rao, a second tab").await?;
+        second.goto(&self.office.stack.url()).await?;
+        second.button("Move here").click().await?;
+        second.expect_hears(panel::EAR, hears, MICROPHONE, SOON).await?;
+        Ok(second)
+    }
+
     /// The sound goes to her desk phone and comes back.
     async fn moves_to_her_phone(&self) -> Result<()> {
         let phone = self.office.desk_phone("Asha", "1003", PHONE_TONE).await?;
@@ -217,7 +222,7 @@ impl Desk<'_> {
         self.asha.button("Transfer").within(panel::current(self.asha)).click().await?;
         let place = self.asha.role("region", "Transfer the call");
         self.asha.button("Move to Desk phone 1003").within(place.clone()).expect(SOON).await?;
-        self.asha.picture("own-phones").await?;
+        self.asha.pictures("own-phones").await?;
         phone.set(Manner::Answers);
         let before = phone.calls();
         self.asha.button("Move to Desk phone 1003").within(place).click().await?;
@@ -243,10 +248,7 @@ impl Desk<'_> {
         self.asha.button("Call").within(place).click().await?;
         let riya = self.riya.expect_call(before, SOON).await?;
         self.asha.expect_hears(panel::EAR, RIYA_TONE, MICROPHONE, SOON).await?;
-        let second = browser.beside(self.asha, "Asha Rao, a second tab").await?;
-        second.goto(&self.office.stack.url()).await?;
-        second.button("Move here").click().await?;
-        second.expect_hears(panel::EAR, RIYA_TONE, MICROPHONE, SOON).await?;
+        let second = self.moves_to_second_tab(browser, RIYA_TONE).await?;
         riya.expect_hears(MICROPHONE, &[], SOON).await?;
         self.asha.expect_silence(panel::EAR, SOON).await?;
         panel::hang_up(&second).await?;

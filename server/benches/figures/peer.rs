@@ -59,15 +59,18 @@ fn programs() -> Option<PathBuf> {
 struct Cluster<'a> {
     programs: &'a Path,
     folder: &'a Path,
+    /// Whether it runs as a user of its own, since the server refuses to run as root.
+    as_other: bool,
 }
 
 impl<'a> Cluster<'a> {
     fn start(programs: &'a Path, folder: &'a Path) -> Result<Self> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
-        if let Some((user, group)) = server_user()? {
+        let other = server_user()?;
+        if let Some((user, group)) = other {
             chown(folder, Some(user), Some(group))?;
         }
-        let cluster = Self { programs, folder };
+        let cluster = Self { programs, folder, as_other: other.is_some() };
         let [data, socket] = [folder.join("data"), folder.to_path_buf()].map(|path| path.display().to_string());
         cluster.command("initdb", &["-D", &data, "-A", "trust", "-E", "UTF8"])?;
         let options = format!("-k {socket} -c listen_addresses=");
@@ -83,8 +86,7 @@ impl<'a> Cluster<'a> {
 
     fn command(&self, program: &str, arguments: &[&str]) -> Result<()> {
         let path = self.programs.join(program);
-        // The server refuses to run as root.
-        let mut command = if server_user()?.is_some() {
+        let mut command = if self.as_other {
             let mut command = Command::new("runuser");
             command.args(["-u", "postgres", "--"]).arg(path);
             command
