@@ -247,3 +247,41 @@ async fn sipp_calls_us_100_times_by_tcp() {
         .expect("SIPp must be installed: Debian package sip-tester");
     assert!(sipp.success(), "SIPp counts failed calls");
 }
+
+/// Sends an INVITE of more than 1,300 bytes to an address that a URI without a transport means.
+fn send_large(handle: &SipHandle, peer: SocketAddr) {
+    let dialog = DialogId::outgoing(1);
+    let to = format!("sip:100@{peer}").parse().unwrap();
+    let from = NameAddr::parse("<sip:us@127.0.0.1>").unwrap();
+    let sdp = offer(rtp(), 1, 1, &[AudioCodec::Pcmu], Direction::SendRecv).to_bytes();
+    let mut invitation = Invitation::new(dialog, to, from, Target::Udp(peer), sdp);
+    invitation.headers.push(("X-Long".to_owned(), "x".repeat(2_000)));
+    handle.send(invitation.into());
+}
+
+#[tokio::test]
+async fn a_long_request_goes_by_tcp_where_the_far_side_has_it() {
+    let (handle, _events) = start(&SipConfig { udp: vec![any()], ..SipConfig::default() }, 1).unwrap();
+    let listener = TcpListener::bind(any()).await.unwrap();
+    send_large(&handle, listener.local_addr().unwrap());
+    let (mut stream, _) = tokio::time::timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let mut text = String::new();
+    let mut buffer = [0; 4_096];
+    while !text.contains("m=audio") {
+        let length = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(length > 0, "the connection ended after {text:?}");
+        text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+    }
+    assert!(text.starts_with("INVITE ") && text.contains("\r\nVia: SIP/2.0/TCP 127.0.0.1:"), "{text}");
+}
+
+#[tokio::test]
+async fn a_long_request_comes_back_to_udp_where_the_connection_is_refused() {
+    let (handle, _events) = start(&SipConfig { udp: vec![any()], ..SipConfig::default() }, 1).unwrap();
+    let socket = UdpSocket::bind(any()).await.unwrap();
+    send_large(&handle, socket.local_addr().unwrap());
+    let mut buffer = [0; 65_535];
+    let (length, _) = tokio::time::timeout(PATIENCE, socket.recv_from(&mut buffer)).await.unwrap().unwrap();
+    let text = std::str::from_utf8(&buffer[..length]).unwrap();
+    assert!(length > 1_300 && text.contains("\r\nVia: SIP/2.0/UDP 127.0.0.1:"), "{text}");
+}

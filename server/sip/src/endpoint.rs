@@ -15,6 +15,7 @@ mod compose;
 mod hold;
 mod identity;
 mod in_dialog;
+mod large;
 mod outbound;
 mod progress;
 mod register;
@@ -26,6 +27,7 @@ mod uas;
 mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 pub use self::api::{
@@ -64,6 +66,8 @@ pub struct Endpoint {
     registrar: Registrar,
     nonces: Nonces,
     sources: Sources,
+    /// Addresses that took no TCP connection, and until when that counts.
+    without_tcp: BTreeMap<SocketAddr, Instant>,
     next_dialog: u64,
     wire: Wire,
     out: VecDeque<Output>,
@@ -89,6 +93,7 @@ impl Endpoint {
             registrar: Registrar::new(),
             nonces,
             sources: Sources::new(),
+            without_tcp: BTreeMap::new(),
             next_dialog: 0,
             wire: Vec::new(),
             out: VecDeque::new(),
@@ -391,8 +396,13 @@ impl Endpoint {
 
     fn send_request(&mut self, now: Instant, mut request: Request, flow: Flow, purpose: Purpose) -> TxId {
         let branch = self.tokens.branch();
-        self.finish_request(&mut request, flow, &branch);
-        self.layer.open_client(now, request, &branch, flow, purpose, &mut self.wire)
+        let way = self.way_for(now, &request, flow, &branch);
+        self.finish_request(&mut request, way, &branch);
+        let tx = self.layer.open_client(now, request, &branch, way, purpose, &mut self.wire);
+        if way.transport != flow.transport {
+            self.layer.set_fallback(tx, flow);
+        }
+        tx
     }
 
     fn emit(&mut self, event: Event) {

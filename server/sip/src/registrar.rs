@@ -1,7 +1,7 @@
 //! Who is where: the contacts that phones registered (RFC 3261 §10, the useful half of RFC 5626).
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::flow::{Flow, FlowId};
@@ -159,6 +159,12 @@ impl Registrar {
     /// Whether a phone has registered from this address.
     pub(crate) fn is_at(&self, address: IpAddr) -> bool {
         self.places.contains_key(&address)
+    }
+
+    /// Whether a phone has registered from there by an address translator.
+    pub(crate) fn is_behind_nat(&self, remote: SocketAddr) -> bool {
+        self.is_at(remote.ip())
+            && self.users.values().flatten().any(|binding| binding.pinged && binding.flow.remote == remote)
     }
 
     /// Takes the contacts of one REGISTER, all of them or none.

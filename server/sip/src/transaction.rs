@@ -142,8 +142,21 @@ struct ClientEntry {
     purpose: Purpose,
     request: Request,
     machine: ClientMachine,
+    /// The way it takes when no connection can be made for it.
+    fallback: Option<Flow>,
     /// The ACKs to the 2xx of this INVITE, by remote tag: each repeated 2xx gets the same one again.
     acks: Vec<StoredAck>,
+}
+
+impl ClientMachine {
+    fn start(request: &Request, flow: Flow, actions: &mut Vec<Action>) -> Self {
+        let (bytes, reliable) = (request.to_bytes(), flow.transport.is_reliable());
+        if request.method == Method::Invite {
+            Self::Invite(ClientInvite::start(bytes, reliable, actions))
+        } else {
+            Self::Other(Client::start(bytes, reliable, actions))
+        }
+    }
 }
 
 impl ClientEntry {
@@ -303,15 +316,11 @@ impl TransactionLayer {
     ) -> TxId {
         let tx = self.next_id();
         let key = ClientKey { branch: branch.to_owned(), method: request.method.clone() };
-        let reliable = flow.transport.is_reliable();
         let mut actions = Vec::new();
-        let machine = if request.method == Method::Invite {
-            ClientMachine::Invite(ClientInvite::start(request.to_bytes(), reliable, &mut actions))
-        } else {
-            ClientMachine::Other(Client::start(request.to_bytes(), reliable, &mut actions))
-        };
+        let machine = ClientMachine::start(&request, flow, &mut actions);
         self.client_keys.insert(key.clone(), tx);
-        self.clients.insert(tx, ClientEntry { key, flow, purpose, request, machine, acks: Vec::new() });
+        let entry = ClientEntry { key, flow, purpose, request, machine, fallback: None, acks: Vec::new() };
+        self.clients.insert(tx, entry);
         self.perform(now, tx, flow, actions, wire);
         tx
     }
@@ -370,6 +379,30 @@ impl TransactionLayer {
     /// The request a client transaction sent, and its way.
     pub(crate) fn client_request(&self, tx: TxId) -> Option<(&Request, Flow)> {
         self.clients.get(&tx).map(|entry| (&entry.request, entry.flow))
+    }
+
+    /// Notes the way a request takes when no connection can be made for it.
+    pub(crate) fn set_fallback(&mut self, tx: TxId, flow: Flow) {
+        if let Some(entry) = self.clients.get_mut(&tx) {
+            entry.fallback = Some(flow);
+        }
+    }
+
+    /// The client transactions whose way cannot be gone and that have another one, with that and their branch.
+    pub(crate) fn with_fallback(&self, way: impl Fn(Flow) -> bool) -> Vec<(TxId, Flow, String)> {
+        let lost = self.clients.iter().filter(|(_, entry)| way(entry.flow) && entry.is_open());
+        lost.filter_map(|(&tx, entry)| Some((tx, entry.fallback?, entry.key.branch.clone()))).collect()
+    }
+
+    /// Begins a client transaction again on its other way, under this Via. Nothing of it has reached anybody, so that its
+    /// branch stays.
+    pub(crate) fn fall_back(&mut self, now: Instant, tx: TxId, flow: Flow, via: &str, wire: &mut Wire) {
+        let Some(entry) = self.clients.get_mut(&tx) else { return };
+        entry.request.headers.replace_first(HeaderId::Via, via.into());
+        let mut actions = Vec::new();
+        entry.machine = ClientMachine::start(&entry.request, flow, &mut actions);
+        (entry.flow, entry.fallback) = (flow, None);
+        self.perform(now, tx, flow, actions, wire);
     }
 
     /// Ends the client transactions whose way cannot be gone; gives back which, and what each was for.

@@ -18,12 +18,16 @@ impl Endpoint {
     /// Puts Via in front, and the header fields every request of ours has.
     pub(super) fn finish_request(&self, request: &mut Request, flow: Flow, branch: &str) {
         let headers = std::mem::take(&mut request.headers);
-        let via = format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.via_name(), self.local(flow));
-        request.headers.push(HeaderId::Via, via);
+        request.headers.push(HeaderId::Via, self.via(flow, branch));
         for header in headers.iter() {
             request.headers.push_header(header.clone());
         }
         request.headers.push(HeaderId::UserAgent, self.config.user_agent.as_str());
+    }
+
+    /// The Via of a request of ours.
+    pub(super) fn via(&self, flow: Flow, branch: &str) -> String {
+        format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.via_name(), self.local(flow))
     }
 
     /// What a message that opens or changes a session says about us.

@@ -61,6 +61,9 @@ impl Endpoint {
 
     /// A connection could not be made: whoever waits for an answer by it is told now, not after 64*T1.
     pub(super) fn stream_failed(&mut self, now: Instant, target: &Target) {
+        if let Target::Tcp(address) = target {
+            self.retry_by_udp(now, *address);
+        }
         let Some(way) = self.names.flow_to(target) else { return };
         let same = |flow: Flow| flow.transport == way.transport && flow.remote == way.remote && flow.name == way.name;
         for (tx, purpose) in self.layer.fail_clients(|flow| same(flow) && self.streams.find(flow).is_none()) {

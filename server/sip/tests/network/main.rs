@@ -9,6 +9,7 @@ mod change;
 mod checks;
 mod hostile;
 mod in_dialog;
+mod large;
 mod loss;
 mod messages;
 mod peer;
