@@ -54,7 +54,13 @@ pub fn line<'a>(who: &'a str, reason: &'a str, cell: &'a str) -> Line<'a> {
 impl<'a> Office<'a> {
     /// Opens the office, without limits on how often the API is asked.
     pub async fn open(journey: &'a Journey) -> Result<Self> {
-        let stack = journey.stack_with(Options { arguments: vec!["--no-rate-limits".to_owned()] }).await?;
+        Self::open_with(journey, &[]).await
+    }
+
+    /// The same with more arguments of `cordboard serve`.
+    pub async fn open_with(journey: &'a Journey, arguments: &[&str]) -> Result<Self> {
+        let arguments = ["--no-rate-limits"].iter().chain(arguments).map(|&it| it.to_owned()).collect();
+        let stack = journey.stack_with(Options { arguments }).await?;
         let admin = stack.api_as("Meera")?;
         Ok(Self { journey, stack, admin })
     }

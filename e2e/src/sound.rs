@@ -81,18 +81,33 @@ impl Sound {
 
     /// Writes a WAV file of 16-bit samples.
     pub fn write(&self, path: &Path) -> Result<()> {
+        self.write_channels(path, 1)
+    }
+
+    /// Writes a WAV file of 16-bit samples, the same on so many channels.
+    pub fn write_channels(&self, path: &Path, channels: u16) -> Result<()> {
         let spec = hound::WavSpec {
-            channels: 1,
+            channels,
             sample_rate: self.rate,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
         let mut writer = hound::WavWriter::create(path, spec)?;
         for sample in &self.samples {
-            writer.write_sample(linear(*sample))?;
+            for _ in 0..channels {
+                writer.write_sample(linear(*sample))?;
+            }
         }
         writer.finalize()?;
         Ok(())
+    }
+
+    /// Its last part.
+    #[must_use]
+    pub fn last(&self, length: Duration) -> Self {
+        let count = (length.as_secs_f64() * f64::from(self.rate)) as usize;
+        let from = self.samples.len().saturating_sub(count);
+        Self { rate: self.rate, samples: self.samples[from..].to_vec() }
     }
 
     /// Writes bare µ-law (ITU-T G.711), one byte a sample, as SIPp streams it.

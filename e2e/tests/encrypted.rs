@@ -1,6 +1,7 @@
 //! Encrypted sound (SRTP with keys in SDP), Opus at the browser, and header fields that go with a call: real phones on
 //! every side, and both hear each other and not themselves.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +10,8 @@ use cordboard_e2e::desk::{Desk, Habit};
 use cordboard_e2e::journey::journey;
 use cordboard_e2e::office::{ASHA_DIRECT, Office};
 use cordboard_e2e::panel;
-use cordboard_e2e::phone::{Baresip, Direction, Softphone};
+use cordboard_e2e::phone::{Baresip, Direction, Softphone, TONE_AMPLITUDE};
+use cordboard_e2e::port;
 use cordboard_e2e::stack::SOON;
 use cordboard_e2e::telephony::Talk;
 use cordboard_e2e::tone::{self, Expected};
@@ -162,7 +164,8 @@ fn an_encrypted_caller_and_a_browser_hear_each_other_and_opus_meets_g711() {
         asha.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": KEEP_CONNECTIONS })).await?;
         office.stack.at_work(&asha, "Asha").await?;
 
-        let foreign = Baresip::dial_encrypted(journey, CALLER, ASHA_DIRECT, office.stack.sip, CALLER_TONE)?;
+        let foreign =
+            Baresip::dial_encrypted(journey, CALLER, ASHA_DIRECT, office.stack.sip, CALLER_TONE, "srtp-mand")?;
         panel::expect_ringing(&asha, CALLER).await?;
         panel::answer(&asha).await?;
         foreign.expect_answered(SOON).await?;
@@ -204,6 +207,144 @@ fn an_encrypted_caller_and_a_browser_hear_each_other_and_opus_meets_g711() {
             finished(&asha, &office).await?;
         }
         asha.expect_no_complaints()
+    });
+}
+
+/// Sets one field of a desk phone's settings.
+async fn set_phone(office: &Office<'_>, user: &str, field: &str, value: &str) -> Result<()> {
+    office
+        .change_telephony(|telephony| {
+            let phones = telephony["phones"].as_array_mut().into_iter().flatten();
+            phones.filter(|phone| phone["username"] == user).for_each(|phone| phone[field] = json!(value));
+        })
+        .await
+}
+
+#[test]
+fn a_phone_encrypted_by_dtls_and_a_browser_hear_each_other_before_and_after_a_hold() {
+    journey("dtls-browser", async |journey| {
+        let office = Office::open(journey).await?;
+        let trunk = office.trunk().await?;
+        office
+            .change_telephony(|telephony| telephony["inbound"] = json!([{ "trunk": trunk, "encryption": "dtls" }]))
+            .await?;
+        // Keys in SDP are not what was asked for.
+        let keyed = Softphone::open("+447700900715", office.stack.sip, CALLER_TONE)?;
+        keyed.encrypt();
+        let status = keyed.dial(ASHA_DIRECT)?.expect_over(SOON).await?;
+        ensure!(status == 488, "keys in SDP were answered by {status}");
+
+        let browser = journey.browser(MICROPHONE).await?;
+        let asha = journey.person(&browser, "Asha Rao").await?;
+        office.stack.at_work(&asha, "Asha").await?;
+        let sip = office.stack.sip;
+        let foreign = Baresip::dial_encrypted(journey, CALLER, ASHA_DIRECT, sip, CALLER_TONE, "dtls_srtp")?;
+        panel::expect_ringing(&asha, CALLER).await?;
+        panel::answer(&asha).await?;
+        foreign.expect_answered(SOON).await?;
+        asha.expect_hears(panel::EAR, CALLER_TONE, MICROPHONE, SOON).await?;
+        sleep(TALK).await;
+        asha.button("Hold").within(panel::current(&asha)).click().await?;
+        sleep(Duration::from_secs(2)).await;
+        asha.button("Resume").within(panel::current(&asha)).click().await?;
+        asha.expect_hears(panel::EAR, CALLER_TONE, MICROPHONE, SOON).await?;
+        sleep(TALK).await;
+        panel::hang_up(&asha).await?;
+        foreign.expect_over(SOON).await?;
+        foreign.hang_up().await?;
+        ensure!(foreign.output().contains("DTLS-SRTP complete"), "it said nothing of DTLS:\n{}", foreign.output());
+        let wanted = Expected { hears: MICROPHONE, not: CALLER_TONE, amplitude: MICROPHONE_AMPLITUDE };
+        tone::judge(&foreign.heard_last()?.last(TALK), wanted)?;
+        finished(&asha, &office).await?;
+        asha.expect_no_complaints()
+    });
+}
+
+#[test]
+fn a_desk_phone_is_offered_dtls_and_holds() {
+    journey("dtls-desk-phone", async |journey| {
+        let office = Office::open(journey).await?;
+        let password = office.give_phone("Dev", "1001").await?;
+        set_phone(&office, "1001", "encryption", "dtls").await?;
+        let asha = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
+        let sip = office.stack.sip;
+        let dev = Baresip::registering_with(journey, "1001", &password, sip, CALLER_TONE, ";mediaenc=dtls_srtp")?;
+        office.expect_devices("Dev", 1).await?;
+        let near = asha.dial("23")?;
+        near.expect_answered(SOON).await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        dev.command("hold", "").await?;
+        near.expect_other_sound(&[CALLER_TONE], SOON).await?;
+        dev.command("resume", "").await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        for way in [Direction::SendOnly, Direction::SendRecv] {
+            near.offer(way, SOON).await?;
+        }
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        sleep(TALK).await;
+        near.hang_up()?;
+        office.expect_no_calls().await?;
+
+        // It calls, too, and is answered in DTLS.
+        let before = asha.calls();
+        dev.command("dial", &format!("sip:21@127.0.0.1:{sip}")).await?;
+        let rung = asha.expect_call(before, SOON).await?;
+        rung.expect_hears(CALLER_TONE, &[], SOON).await?;
+        rung.hang_up()?;
+        office.expect_no_calls().await?;
+        dev.hang_up().await?;
+        let said = dev.output();
+        ensure!(said.matches("DTLS-SRTP complete").count() >= 2, "it said nothing of DTLS:\n{said}");
+        tone::judge(
+            &dev.heard()?.last(TALK),
+            Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE },
+        )?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_desk_phone_speaks_sip_by_tls_and_its_sound_is_encrypted() {
+    journey("tls-desk-phone", async |journey| {
+        let folder = journey.scratch("certificate")?;
+        let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()])?;
+        fs::write(&certificate, made.cert.pem())?;
+        fs::write(&key, made.signing_key.serialize_pem())?;
+        let tls = port::free()?;
+        let (address, paths) =
+            (format!("127.0.0.1:{tls}"), [&certificate, &key].map(|path| path.display().to_string()));
+        let arguments = ["--sip-tls", &address, "--sip-cert", &paths[0], "--sip-key", &paths[1]];
+        let office = Office::open_with(journey, &arguments).await?;
+        let password = office.give_phone("Dev", "1001").await?;
+        set_phone(&office, "1001", "encryption", "required").await?;
+        let asha = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
+        let dev = Baresip::registering_by_tls(journey, "1001", &password, (tls, &certificate), CALLER_TONE)?;
+        office.expect_devices("Dev", 1).await?;
+        let near = asha.dial("23")?;
+        near.expect_answered(SOON).await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        dev.command("hold", "").await?;
+        near.expect_other_sound(&[CALLER_TONE], SOON).await?;
+        dev.command("resume", "").await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        sleep(TALK).await;
+        near.hang_up()?;
+        office.expect_no_calls().await?;
+
+        let before = asha.calls();
+        dev.command("dial", &format!("sip:21@127.0.0.1:{tls};transport=tls")).await?;
+        let rung = asha.expect_call(before, SOON).await?;
+        rung.expect_hears(CALLER_TONE, &[], SOON).await?;
+        rung.hang_up()?;
+        office.expect_no_calls().await?;
+        dev.hang_up().await?;
+        ensure!(dev.output().contains("srtp"), "it said nothing of encryption:\n{}", dev.output());
+        tone::judge(
+            &dev.heard()?.last(TALK),
+            Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE },
+        )?;
+        Ok(())
     });
 }
 

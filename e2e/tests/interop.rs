@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use cordboard_e2e::journey::journey;
 use cordboard_e2e::office::{ASHA_DIRECT, Office};
-use cordboard_e2e::phone::{Baresip, Linphone, Manner, Rsip, Softphone, TONE_AMPLITUDE};
+use cordboard_e2e::phone::{Baresip, Direction, Linphone, Manner, Rsip, Softphone, TONE_AMPLITUDE};
 use cordboard_e2e::proxy::Proxy;
 use cordboard_e2e::stack::SOON;
 use cordboard_e2e::tone::{self, Expected};
@@ -93,6 +93,35 @@ fn a_baresip_registers_is_called_holds_and_calls() {
         let heard = Expected { hears: ASHA_TONE, not: DEV_TONE, amplitude: TONE_AMPLITUDE };
         tone::judge(&baresip.heard()?, heard)?;
         Ok(())
+    });
+}
+
+#[test]
+fn a_phone_speaks_opus_where_the_settings_allow_it() {
+    journey("opus-phone", async |journey| {
+        let office = Office::open(journey).await?;
+        let phone = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
+        // It knows nothing else, and at first nobody allows it.
+        let refused = Baresip::dial_in_opus(journey, "+447700900974", ASHA_DIRECT, office.stack.sip, CALLER_TONE)?;
+        refused.expect_over(SOON).await?;
+        refused.hang_up().await?;
+        ensure!(phone.calls() == 0, "it rang");
+
+        office.change_telephony(|telephony| telephony["phone_codec"] = serde_json::json!("opus")).await?;
+        let opus = Baresip::dial_in_opus(journey, "+447700900975", ASHA_DIRECT, office.stack.sip, CALLER_TONE)?;
+        let near = phone.expect_call(0, SOON).await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        sleep(TALK).await;
+        near.offer(Direction::SendOnly, SOON).await?;
+        near.offer(Direction::SendRecv, SOON).await?;
+        near.expect_hears(CALLER_TONE, &[], SOON).await?;
+        sleep(TALK).await;
+        near.hang_up()?;
+        opus.expect_over(SOON).await?;
+        opus.hang_up().await?;
+        let heard = opus.heard_last()?.last(TALK);
+        tone::judge(&heard, Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE })?;
+        office.expect_no_calls().await
     });
 }
 

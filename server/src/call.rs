@@ -36,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cordboard_media::dtls::Fingerprint;
 use cordboard_media::{BrowserCodecs, Command as Media, PlayId};
 use cordboard_routing::{CallingOut, Engine, Event, Input as Routing, Output};
 use cordboard_shared::call::EndedBy;
@@ -111,6 +112,8 @@ pub struct CallCenter {
     random: StdRng,
     /// What keys are made of: nothing else is drawn from it.
     secrets: StdRng,
+    /// The certificate that phones are told to expect of us.
+    fingerprint: Option<Fingerprint>,
     /// What the audio core answers browsers with.
     browser_codec: SoundCodec,
     draining: bool,
@@ -188,6 +191,7 @@ impl CallCenter {
             now,
             random,
             secrets,
+            fingerprint: None,
             browser_codec: SoundCodec::default(),
             draining: false,
             #[cfg(test)]
@@ -201,6 +205,11 @@ impl CallCenter {
         center.devices_changed(now);
         center.tell_calling_out(now);
         center
+    }
+
+    /// Phones may be encrypted by DTLS from now on: this is the certificate of the audio core.
+    pub fn set_fingerprint(&mut self, fingerprint: Fingerprint) {
+        self.fingerprint = Some(fingerprint);
     }
 
     fn handle(&mut self, now: Millis, input: Input) {

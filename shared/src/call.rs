@@ -210,6 +210,8 @@ pub enum StepKind {
     SoundLost,
     /// The sound is back.
     SoundBack,
+    /// The sound of a phone could not be encrypted as it must be; `text` says why.
+    SoundRefused,
     /// The turn of a callback came, and the call was begun for it; `text` says which attempt it is.
     Callback,
 }
@@ -236,6 +238,7 @@ impl StepKind {
             Self::RecordingResumed => "Recording resumed",
             Self::SoundLost => "Sound lost",
             Self::SoundBack => "Sound back",
+            Self::SoundRefused => "Sound not secure",
             Self::Callback => "Callback, attempt",
         }
     }

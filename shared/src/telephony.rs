@@ -92,18 +92,22 @@ pub enum SoundCodec {
     Opus,
 }
 
-/// Whether the sound of a trunk's or phone's calls is encrypted (SRTP with keys in SDP, RFC 4568).
+/// Whether the sound of a trunk's or phone's calls is encrypted (SRTP), and where the keys come from.
 ///
-/// Encrypted sound that the far side offers is taken in either case. The keys stand in SIP: whoever can read that can
-/// listen, so it is worth something over TLS alone.
+/// Encrypted sound that the far side offers is taken in any case. Keys in SDP (SDES, RFC 4568) stand in SIP: whoever can
+/// read that can listen, so they are worth something over TLS alone. Those of a handshake (DTLS-SRTP, RFC 5764) are seen
+/// by nobody; only who can change SIP can come between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encryption {
     /// What we offer is in the clear (`RTP/AVP`).
     #[default]
     Off,
-    /// What we offer is encrypted alone (`RTP/SAVP`), and an offer in the clear is refused with 488.
+    /// What we offer is encrypted alone, with keys in SDP (`RTP/SAVP`), and an offer in the clear is refused with 488.
     Required,
+    /// What we offer is encrypted alone, with keys of a handshake (`UDP/TLS/RTP/SAVP`), and any other offer is refused
+    /// with 488.
+    Dtls,
 }
 
 /// What is asked of a trunk that calls come by.

@@ -35,63 +35,121 @@ pub struct Baresip {
     control: u16,
 }
 
+/// How a telephone is set up, besides its number and its tone.
+#[derive(Debug, Clone, Copy, Default)]
+struct Setup<'a> {
+    /// Answers every call at once.
+    answers: bool,
+    /// What it dials as soon as it is there.
+    dials: Option<&'a str>,
+    /// The account, when it is not one of its own address.
+    account: Option<&'a str>,
+    /// Speaks Opus and nothing else, in place of G.711.
+    opus: bool,
+    /// Whom its TLS trusts.
+    authority: Option<&'a Path>,
+}
+
 impl Baresip {
     /// Dials a number at a server on loopback, as a caller with the given number, playing a tone of `hertz`.
     pub fn dial(journey: &Journey, caller: &str, number: &str, server: u16, hertz: f64) -> Result<Self> {
-        let target = format!("/dial sip:{number}@127.0.0.1:{server}");
-        Self::start(journey, caller, hertz, "manual", &["-e", &target], None)
+        let target = format!("sip:{number}@127.0.0.1:{server}");
+        Self::start(journey, caller, hertz, Setup { dials: Some(&target), ..Setup::default() })
     }
 
-    /// Dials as [`Baresip::dial`] does, and offers its sound encrypted alone (RFC 4568).
-    pub fn dial_encrypted(journey: &Journey, caller: &str, number: &str, server: u16, hertz: f64) -> Result<Self> {
-        let target = format!("/dial sip:{number}@127.0.0.1:{server}");
-        let account = format!("<sip:{caller}@127.0.0.1;transport=udp>;regint=0;mediaenc=srtp-mand");
-        Self::start(journey, caller, hertz, "manual", &["-e", &target], Some(&account))
+    /// Dials as [`Baresip::dial`] does, and offers its sound encrypted alone: `srtp-mand` (RFC 4568) or `dtls_srtp`
+    /// (RFC 5764).
+    pub fn dial_encrypted(
+        journey: &Journey,
+        caller: &str,
+        number: &str,
+        server: u16,
+        hertz: f64,
+        by: &str,
+    ) -> Result<Self> {
+        let target = format!("sip:{number}@127.0.0.1:{server}");
+        let account = format!("<sip:{caller}@127.0.0.1;transport=udp>;regint=0;mediaenc={by}");
+        Self::start(journey, caller, hertz, Setup { dials: Some(&target), account: Some(&account), ..Setup::default() })
+    }
+
+    /// Dials as [`Baresip::dial`] does, and speaks Opus alone.
+    pub fn dial_in_opus(journey: &Journey, caller: &str, number: &str, server: u16, hertz: f64) -> Result<Self> {
+        let target = format!("sip:{number}@127.0.0.1:{server}");
+        Self::start(journey, caller, hertz, Setup { dials: Some(&target), opus: true, ..Setup::default() })
     }
 
     /// A telephone that answers every call at once.
     pub fn answering(journey: &Journey, number: &str, hertz: f64) -> Result<Self> {
-        Self::start(journey, number, hertz, "auto", &[], None)
+        Self::start(journey, number, hertz, Setup { answers: true, ..Setup::default() })
     }
 
     /// A desk phone that registers with a server on loopback (digest by MD5), and answers every call at once.
     pub fn registering(journey: &Journey, user: &str, password: &str, server: u16, hertz: f64) -> Result<Self> {
-        let account = format!("<sip:{user}@127.0.0.1:{server};transport=udp>;auth_pass={password};regint=60");
-        Self::start(journey, user, hertz, "auto", &[], Some(&account))
+        Self::registering_with(journey, user, password, server, hertz, "")
     }
 
-    fn start(
+    /// The same with more parameters of its account, as in `;mediaenc=dtls_srtp`.
+    pub fn registering_with(
         journey: &Journey,
-        number: &str,
+        user: &str,
+        password: &str,
+        server: u16,
         hertz: f64,
-        answer: &str,
-        arguments: &[&str],
-        account: Option<&str>,
+        more: &str,
     ) -> Result<Self> {
+        let account = format!("<sip:{user}@127.0.0.1:{server};transport=udp>;auth_pass={password};regint=60{more}");
+        Self::start(journey, user, hertz, Setup { answers: true, account: Some(&account), ..Setup::default() })
+    }
+
+    /// A desk phone that registers by TLS, trusting this certificate alone, and whose sound is encrypted (RFC 4568).
+    pub fn registering_by_tls(
+        journey: &Journey,
+        user: &str,
+        password: &str,
+        (server, authority): (u16, &Path),
+        hertz: f64,
+    ) -> Result<Self> {
+        let account =
+            format!("<sip:{user}@127.0.0.1:{server};transport=tls>;auth_pass={password};regint=60;mediaenc=srtp-mand");
+        let (account, authority) = (Some(account.as_str()), Some(authority));
+        Self::start(journey, user, hertz, Setup { answers: true, account, authority, ..Setup::default() })
+    }
+
+    fn start(journey: &Journey, number: &str, hertz: f64, setup: Setup<'_>) -> Result<Self> {
         let (sip, control) = (port::free()?, port::free()?);
         let rtp = port::block(RTP_PORTS)?;
         let folder = journey.scratch(&format!("phone-{sip}"))?;
         let tone = folder.join("tone.wav");
-        Sound::tone(RATE, hertz, TONE_AMPLITUDE, tone::LONG).write(&tone)?;
-        let config = format!(
+        // What it plays must have the rate and the channels of its codec.
+        let (rate, channels, codec) = if setup.opus { (48_000, 2, "opus/48000/2") } else { (RATE, 1, "pcmu/8000/1") };
+        Sound::tone(rate, hertz, TONE_AMPLITUDE, tone::LONG).write_channels(&tone, channels)?;
+        let module = if setup.opus { "opus.so" } else { "g711.so" };
+        let mut config = format!(
             "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\nrtp_ports {}-{}\n\
-             module_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule stun.so\nmodule srtp.so\n\
-             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
-             audio_source aufile,{}\nsnd_path {}\naudio_buffer 20-160\n",
+             module_path {}\nmodule {module}\nmodule aufile.so\nmodule sndfile.so\nmodule stun.so\nmodule srtp.so\n\
+             module dtls_srtp.so\nmodule_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
+             ctrl_tcp_listen 127.0.0.1:{control}\naudio_source aufile,{}\nsnd_path {}\naudio_buffer 20-160\n",
             rtp.start(),
             rtp.end(),
             modules()?.display(),
             tone.display(),
             folder.display(),
         );
+        if let Some(authority) = setup.authority {
+            config.extend(["sip_cafile ", &authority.display().to_string(), "\n"]);
+        }
         fs::write(folder.join("config"), config)?;
         let own = format!("<sip:{number}@127.0.0.1:{sip};transport=udp>;regint=0");
-        let account = account.unwrap_or(&own);
-        fs::write(folder.join("accounts"), format!("{account};answermode={answer};audio_codecs=pcmu/8000/1\n"))?;
+        let account = setup.account.unwrap_or(&own);
+        let answer = if setup.answers { "auto" } else { "manual" };
+        fs::write(folder.join("accounts"), format!("{account};answermode={answer};audio_codecs={codec}\n"))?;
         let log = folder.join(format!("phone-{sip}.log"));
         journey.watch_log(&log);
         let mut command = Command::new(tools::baresip()?);
-        command.arg("-f").arg(&folder).args(arguments).current_dir(&folder);
+        command.arg("-f").arg(&folder).current_dir(&folder);
+        if let Some(target) = setup.dials {
+            command.arg("-e").arg(format!("/dial {target}"));
+        }
         let program = Program::start(&format!("the phone of {number}"), command, &log)?;
         Ok(Self { program, folder, sip, control })
     }
@@ -161,6 +219,11 @@ impl Baresip {
         Sound::read(&self.recording("-dec.wav")?)
     }
 
+    /// What it heard last, to be asked for after [`Baresip::hang_up`]: a hold may begin another recording.
+    pub fn heard_last(&self) -> Result<Sound> {
+        Sound::read(&self.recordings("-dec.wav")?.pop().context("no recording")?)
+    }
+
     /// What it wrote so far.
     pub fn output(&self) -> String {
         self.program.output()
@@ -168,9 +231,16 @@ impl Baresip {
 
     /// The recording of its first call: their names begin with the time.
     fn recording(&self, suffix: &str) -> Result<PathBuf> {
-        let files = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-        let first = files.into_iter().filter(|path| path.to_string_lossy().ends_with(suffix)).min();
+        let first = self.recordings(suffix)?.into_iter().next();
         first.with_context(|| format!("the phone left no recording; it said:\n{}", last_lines(&self.output(), 30)))
+    }
+
+    /// All its recordings, oldest first.
+    fn recordings(&self, suffix: &str) -> Result<Vec<PathBuf>> {
+        let files = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        let mut found: Vec<_> = files.into_iter().filter(|path| path.to_string_lossy().ends_with(suffix)).collect();
+        found.sort();
+        Ok(found)
     }
 
     async fn expect_log(&self, what: &str, words: &[&str], limit: Duration) -> Result<()> {

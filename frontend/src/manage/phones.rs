@@ -9,6 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::document::Settings;
 use super::form::{CheckField, Findings, SelectField, TextField};
 use super::person::{Outcome, said};
+use super::sound::EncryptionField;
 use super::telephony::Status;
 use crate::api;
 use crate::components::icon::{Glyph, Icon};
@@ -179,11 +180,11 @@ fn PhoneRow(index: usize, status: Status, made: RwSignal<Option<PhonePassword>>,
                     value=Signal::derive(move || phone.with(|phone| phone.as_ref().is_some_and(|phone| phone.rings)))
                     set=move |on: bool| change(&|phone| phone.rings = on)
                 />
-                <CheckField
-                    label="Its calls are encrypted"
-                    value=Signal::derive(move || phone.with(|phone| phone.as_ref().is_some_and(|phone| phone.encryption == Encryption::Required)))
-                    set=move |on: bool| change(&|phone| phone.encryption = if on { Encryption::Required } else { Encryption::Off })
-                    hint=Signal::stored("The phone must be set to SRTP, and should register over TLS: the keys stand in SIP.".to_owned())
+                <EncryptionField
+                    label="Its calls are" off="In the clear, unless it asks for more"
+                    hint="The phone must be set to the same. With keys in SDP it should register over TLS, since they stand in SIP."
+                    value=Signal::derive(move || phone.with(|phone| phone.as_ref().map(|phone| phone.encryption).unwrap_or_default()))
+                    set=move |encryption| change(&|phone| phone.encryption = encryption)
                 />
                 <Show
                     when=move || asking.get()

@@ -5,7 +5,7 @@ use cordboard_shared::telephony::{Encryption, InboundTrunk, SoundCodec, Telephon
 use leptos::prelude::*;
 
 use super::document::Settings;
-use super::form::{CheckField, Findings, SelectField, TextField};
+use super::form::{Findings, SelectField, TextField};
 use super::telephony::{Status, name, words};
 use crate::panel::use_panel;
 
@@ -57,25 +57,61 @@ fn Inbound(status: Status) -> impl IntoView {
     });
     let row = move |trunk: TrunkId| {
         let settings: Settings = expect_context();
-        let on =
-            Signal::derive(move || settings.draft.with(|all| all.inbound_encryption(trunk)) == Encryption::Required);
-        let set = move |on: bool| {
+        let value = Signal::derive(move || settings.draft.with(|all| all.inbound_encryption(trunk)));
+        let set = move |encryption: Encryption| {
             settings.edit(|all| {
                 all.inbound.retain(|one| one.trunk != trunk);
-                if on {
-                    all.inbound.push(InboundTrunk { trunk, encryption: Encryption::Required });
+                if encryption != Encryption::Off {
+                    all.inbound.push(InboundTrunk { trunk, encryption });
                 }
             });
         };
-        view! { <CheckField label=name(panel, status, trunk) value=on set=set/> }
+        view! { <EncryptionField label=name(panel, status, trunk) off="As they come, in the clear or not" value=value set=set/> }
     };
     view! {
         <section class="card" aria-labelledby="inbound-title">
             <h2 id="inbound-title">"Calls in must be encrypted"</h2>
-            <p class="field-hint">"Encrypted calls are taken in any case; here those in the clear are refused. The keys stand in SIP, so this is worth something over TLS alone."</p>
+            <p class="field-hint">"Encrypted calls are taken in any case; here those in the clear are refused. Keys in SDP can be read by whoever reads SIP, so they are worth something over TLS alone."</p>
             {move || trunks.get().into_iter().map(row).collect_view()}
             <Findings at=Signal::stored("/inbound".to_owned())/>
         </section>
+    }
+}
+
+/// Whether sound is encrypted, and where the keys come from.
+#[component]
+pub(crate) fn EncryptionField(
+    #[prop(into)] label: String,
+    off: &'static str,
+    #[prop(into)] value: Signal<Encryption>,
+    #[prop(into)] set: Callback<Encryption>,
+    #[prop(optional)] hint: &'static str,
+) -> impl IntoView {
+    let options = [
+        (Encryption::Off, off),
+        (Encryption::Required, "Encrypted, keys in SDP"),
+        (Encryption::Dtls, "Encrypted by DTLS"),
+    ];
+    let shown = options.map(|(one, name)| (encryption_key(one).to_owned(), name.to_owned())).to_vec();
+    let chosen = move |text: String| {
+        if let Some((one, _)) = options.iter().find(|(one, _)| encryption_key(*one) == text) {
+            set.run(*one);
+        }
+    };
+    view! {
+        <SelectField
+            label=label hint=hint options=Signal::stored(shown)
+            value=Signal::derive(move || encryption_key(value.get()).to_owned())
+            set=chosen
+        />
+    }
+}
+
+fn encryption_key(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::Off => "off",
+        Encryption::Required => "required",
+        Encryption::Dtls => "dtls",
     }
 }
 

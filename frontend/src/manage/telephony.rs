@@ -12,7 +12,7 @@ use super::document::{Settings, SettingsBar};
 use super::form::{CheckField, Findings, Found, NumberField, SelectField, TextField};
 use super::guard::GuardFields;
 use super::phones::{Mobiles, Phones};
-use super::sound::SoundFields;
+use super::sound::{EncryptionField, SoundFields};
 use crate::api;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page_title::PageTitle;
@@ -349,11 +349,11 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
                         at=at("options_seconds")
                     />
                 </div>
-                <CheckField
-                    label="Calls by it are encrypted"
-                    value=field(settings, index, |one| one.encryption == Encryption::Required)
-                    set=move |on: bool| change(settings, index, |one| one.encryption = if on { Encryption::Required } else { Encryption::Off })
-                    hint=Signal::stored("The far side must take RTP/SAVP. The keys stand in SIP, so use ;transport=tls with it.".to_owned())
+                <EncryptionField
+                    label="Calls by it are" off="In the clear"
+                    hint="The far side must take RTP/SAVP, or UDP/TLS/RTP/SAVP for DTLS. Keys in SDP stand in SIP, so use ;transport=tls with them."
+                    value=field(settings, index, |one| one.encryption)
+                    set=move |encryption| change(settings, index, |one| one.encryption = encryption)
                 />
                 {warning}
             </div>

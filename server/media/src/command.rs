@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cordboard_shared::id::{LegId, RecordingId};
 
+use crate::dtls::DtlsParams;
 use crate::srtp::SrtpParams;
 use crate::{BrowserCodecs, Clip, Codec};
 
@@ -234,12 +235,24 @@ pub struct RtpParams {
     pub rtcp: RtcpTo,
     /// Keys, when the audio is encrypted (`RTP/SAVP` with `a=crypto`, RFC 4568).
     pub srtp: Option<SrtpParams>,
+    /// Whose certificate to expect, when the keys come from a handshake (`UDP/TLS/RTP/SAVP`, RFC 5764). It goes before
+    /// [`Self::srtp`].
+    pub dtls: Option<DtlsParams>,
 }
 
 impl RtpParams {
     /// Audio both ways in the clear, control packets to the port after that of the audio, no telephone events.
     pub fn new(remote: SocketAddr, codec: Codec, payload_type: u8) -> Self {
-        Self { remote, codec, payload_type, dtmf: None, flow: Flow::Both, rtcp: RtcpTo::NextPort, srtp: None }
+        Self {
+            remote,
+            codec,
+            payload_type,
+            dtmf: None,
+            flow: Flow::Both,
+            rtcp: RtcpTo::NextPort,
+            srtp: None,
+            dtls: None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod peers;
+mod phones;
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +15,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::decode::Block;
 use crate::demux::Demux;
-use crate::leg::{Content, Heard, Leg, Line, Packet, REPORT_INTERVAL};
+use crate::dtls::{self, Fingerprint, Identity};
+use crate::leg::{Component, Content, GuardOutput, Heard, Leg, Line, Packet, REPORT_INTERVAL};
 use crate::peer::{PeerFactory, PeerOutput};
 use crate::recorder::Recorder;
 use crate::stream::OutStream;
@@ -63,6 +65,7 @@ pub enum CoreError {
 
 /// What goes into a core.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "passed on at once, never kept; commands are rare")]
 pub enum Input<'a> {
     /// A datagram from the `WebRTC` socket.
     WebRtc {
@@ -100,6 +103,8 @@ pub enum Input<'a> {
 enum Wake {
     /// A browser connection has something to do.
     Peer(LegId),
+    /// A handshake of a phone has something to do.
+    Dtls(LegId),
     /// The next 20 ms of what a leg hears.
     Frame(LegId),
     /// A piece of a recording is due.
@@ -114,6 +119,7 @@ enum Wake {
 pub struct MediaCore {
     random: ChaCha12Rng,
     peers: PeerFactory,
+    identity: Identity,
     demux: Demux,
     legs: Table<LegId, Leg>,
     /// Who listens to a leg.
@@ -128,6 +134,7 @@ pub struct MediaCore {
     blocks: Vec<Block>,
     listening: Vec<LegId>,
     peer_outputs: Vec<PeerOutput>,
+    guard_outputs: Vec<GuardOutput>,
     outputs: VecDeque<Output>,
     media_timeout: Duration,
 }
@@ -138,6 +145,7 @@ impl MediaCore {
         Ok(Self {
             random: ChaCha12Rng::from_seed(config.seed),
             peers: PeerFactory::new(config.candidates, config.browser_codecs).ok_or(CoreError::Certificate)?,
+            identity: Identity::generate().ok_or(CoreError::Certificate)?,
             demux: Demux::default(),
             legs: Table::default(),
             listeners: Table::default(),
@@ -148,6 +156,7 @@ impl MediaCore {
             blocks: Vec::new(),
             listening: Vec::new(),
             peer_outputs: Vec::new(),
+            guard_outputs: Vec::new(),
             outputs: VecDeque::new(),
             media_timeout: config.media_timeout,
         })
@@ -158,6 +167,9 @@ impl MediaCore {
         match input {
             Input::WebRtc { from, bytes } => self.receive_webrtc(now, from, bytes),
             Input::Rtp { leg, from, bytes } => self.receive_rtp(now, leg, from, bytes),
+            Input::Rtcp { leg, from, bytes } if dtls::is_dtls(bytes) => {
+                self.receive_dtls(now, leg, Component::Rtcp, from, bytes);
+            }
             Input::Rtcp { leg, from, bytes } => {
                 if let Some(found) = self.legs.get_mut(&leg) {
                     found.receive_rtcp(now, from, bytes);
@@ -176,6 +188,11 @@ impl MediaCore {
         self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(self.timers.next()))
     }
 
+    /// The certificate that phones are to expect of us: what our descriptions name (RFC 8122).
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.identity.fingerprint()
+    }
+
     /// All legs, of both kinds, in the order of their ids.
     pub fn legs(&self) -> Vec<LegId> {
         let mut legs: Vec<LegId> = self.legs.keys().copied().collect();
@@ -192,6 +209,7 @@ impl MediaCore {
         while let Some(wake) = self.timers.pop_due(now) {
             match wake {
                 Wake::Peer(leg) => self.with_peer(now, leg, |peer, out| peer.timeout(now, out)),
+                Wake::Dtls(leg) => self.with_phone(now, leg, |line, out| line.dtls_timeout(now, out)),
                 Wake::Frame(leg) => self.make_frame(now, leg),
                 Wake::Recorder(recording) => self.give_recorded(now, recording),
                 Wake::Watch => self.look(now),
@@ -205,6 +223,9 @@ impl MediaCore {
     }
 
     fn receive_rtp(&mut self, now: Instant, leg: LegId, from: SocketAddr, bytes: &[u8]) {
+        if dtls::is_dtls(bytes) {
+            return self.receive_dtls(now, leg, Component::Rtp, from, bytes);
+        }
         let Some(found) = self.legs.get_mut(&leg) else { return };
         if rtcp::is_rtcp(bytes) {
             found.receive_rtcp(now, from, bytes);

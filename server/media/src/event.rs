@@ -6,6 +6,7 @@ use std::time::Instant;
 use cordboard_shared::id::{LegId, RecordingId};
 
 use crate::PlayId;
+use crate::dtls::SecureFailure;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +97,13 @@ pub enum Event {
     MediaBack {
         /// The leg.
         leg: LegId,
+    },
+    /// A phone leg that must be encrypted by DTLS is not, and never will be: nothing is sent to it nor taken from it.
+    SecureFailed {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        why: SecureFailure,
     },
     /// How the audio of a leg is, when that changes. Judged while somebody listens to the leg and its gate is open; what is
     /// wrong is known within two seconds.

@@ -1,5 +1,6 @@
 //! One leg: what comes from it, and what is known of it. What it hears is next door.
 
+mod guard;
 mod hear;
 mod line;
 
@@ -10,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use cordboard_shared::id::LegId;
 
+pub(crate) use self::guard::{Component, GuardOutput};
 pub(crate) use self::line::{Content, Format, Line, REPORT_INTERVAL, RtpLine};
 use crate::decode::{Block, Decoder};
+use crate::dtls::Identity;
 use crate::dtmf::{DigitDetector, DigitSender};
 use crate::event::AudioStats;
 use crate::inband::ToneDetector;
@@ -145,9 +148,9 @@ impl Leg {
         self.next_frame = None;
     }
 
-    pub(crate) fn set_rtp(&mut self, params: RtpParams) {
+    pub(crate) fn set_rtp(&mut self, now: Instant, params: RtpParams, identity: &Identity, out: &mut Vec<GuardOutput>) {
         let Line::Rtp(line) = &mut self.line else { return };
-        line.set(params);
+        line.set(now, params, identity, out);
         let tones = params.dtmf.is_none() && params.codec.g711().is_some();
         self.tone_detector = if tones { self.tone_detector.take().or_else(|| Some(Box::default())) } else { None };
     }

@@ -11,6 +11,7 @@ mod conceal;
 pub mod core;
 mod decode;
 mod demux;
+pub mod dtls;
 pub mod dtmf;
 pub mod event;
 pub mod goertzel;

@@ -9,7 +9,7 @@ mod tests;
 
 pub use description::{Connection, Direction, Media, SessionDescription};
 pub use negotiate::{AudioCodec, NegotiatedAudio, OfferTerms, accept_answer, answer, answer_by, offer, offer_by};
-pub use secure::{AnswerKeys, Secrecy, accepted_keys};
+pub use secure::{AnswerKeys, DtlsDescription, Keying, Protection, Secrecy, Setup, accepted_keys};
 
 /// The longest description that is read, in bytes.
 pub const MAX_SDP_BYTES: usize = 16 * 1024;

@@ -94,8 +94,9 @@ pub async fn start(
     let live = loaded.engine.agents().map(|agent| (agent.id, run << RUN_SHIFT)).collect();
     let position = FeedPosition { epoch: loaded.epoch, bucket: 0, seq: loaded.last };
     let sip_address = telephony.sip.loopback_addr();
-    let center =
+    let mut center =
         CallCenter::new(directory.clone(), sounds(&library), sip_address, loaded.engine, now, crate::clock::random());
+    center.set_fingerprint(telephony.media.fingerprint());
 
     let (requests, request_queue) = mpsc::channel(REQUESTS);
     let (entries, written, journal) = journal::open(store.clone(), directory.account, loaded.last);

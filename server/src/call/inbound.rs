@@ -344,6 +344,7 @@ impl CallCenter {
             }
             MediaEvent::MediaLost { leg } => self.silence(now, leg),
             MediaEvent::MediaBack { leg } => self.sound_back(now, leg),
+            MediaEvent::SecureFailed { leg, why } => self.not_secure(now, leg, why),
             MediaEvent::Audio { leg, verdict } => self.verdict(leg, verdict),
             MediaEvent::RecordFinished { recording, why, .. } => self.record_finished(now, recording, why),
             MediaEvent::RecordedFrames { .. }

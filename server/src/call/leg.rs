@@ -1,13 +1,18 @@
 //! The SIP side of a leg: what was offered and agreed, and who has put whom on hold (RFC 3264).
 
+mod handshake;
 mod keys;
 
 use std::net::SocketAddr;
 
-use cordboard_media::{Codec, Command as Media, Flow, RtpParams};
+use cordboard_media::dtls::{DtlsRole, SecureFailure};
+use cordboard_media::{Codec, Command as Media, Flow, RtcpTo, RtpParams};
+use cordboard_shared::call::StepKind;
 use cordboard_shared::id::{CallId, LegId};
 use cordboard_shared::telephony::{Encryption, SoundCodec};
-use cordboard_sip::sdp::{self, AudioCodec, Direction, NegotiatedAudio, OfferTerms, Secrecy, SessionDescription};
+use cordboard_sip::sdp::{
+    self, AudioCodec, Direction, Keying, NegotiatedAudio, OfferTerms, Protection, Secrecy, SessionDescription,
+};
 use cordboard_sip::{Command as Sip, DialogId};
 use rand::Rng;
 
@@ -101,10 +106,15 @@ impl SipLeg {
         let local = self.local?;
         let numbers = self.next_description();
         let before = self.audio.as_ref();
-        let secure = self.terms.encryption == Encryption::Required || before.is_some_and(|audio| audio.secure);
-        let crypto = if secure { self.terms.keys.offer() } else { Vec::new() };
+        let protection = before.map(|audio| audio.protection);
         let terms = before.map_or_else(|| OfferTerms::new(self.terms.codecs()), OfferTerms::again);
-        let offer = sdp::offer_by(local, numbers, &OfferTerms { direction, crypto, ..terms });
+        let keying = self.terms.keys.offer(protection, self.terms.encryption);
+        if keying.is_none() && self.terms.encryption != Encryption::Off {
+            return None;
+        }
+        // RFC 5764 §4.1: one handshake for both, where the far side can.
+        let mux = terms.mux || (before.is_none() && matches!(keying, Some(Keying::Dtls(_))));
+        let offer = sdp::offer_by(local, numbers, &OfferTerms { direction, keying, mux, ..terms });
         let bytes = offer.to_bytes();
         self.ours = Some(offer);
         Some(bytes)
@@ -115,8 +125,8 @@ impl SipLeg {
         let ours = self.ours.as_ref()?;
         let theirs = SessionDescription::parse(answer).ok()?;
         let audio = sdp::accept_answer(ours, &theirs).ok()?;
-        if audio.secure {
-            self.terms.keys.accept(&sdp::accepted_keys(&theirs))?;
+        if audio.protection != Protection::Clear {
+            self.terms.keys.accept(&sdp::accepted_keys(&theirs)?, audio.remote)?;
         }
         self.audio = Some(audio);
         self.rtp_params()
@@ -127,13 +137,14 @@ impl SipLeg {
         let numbers = self.next_description();
         let codecs = self.terms.codecs();
         let LegTerms { keys, encryption, .. } = &mut self.terms;
-        let mut choose = |lines: &[&str]| keys.answer(lines);
-        let secrecy = match encryption {
+        let wanted = *encryption;
+        let mut choose = |theirs: &Keying, remote| keys.answer(theirs, wanted, remote);
+        let secrecy = match wanted {
             Encryption::Off => Secrecy::Either(&mut choose),
-            Encryption::Required => Secrecy::Required(&mut choose),
+            Encryption::Required | Encryption::Dtls => Secrecy::Required(&mut choose),
         };
         let (answer, audio) = sdp::answer_by(offer, local, numbers, codecs, secrecy).ok()?;
-        if !audio.secure {
+        if audio.protection == Protection::Clear {
             self.terms.keys.forget();
         }
         self.audio = Some(audio);
@@ -158,7 +169,7 @@ impl SipLeg {
             self.take_offer(&offer, local);
             self.offer = Some(offer);
         }
-        self.rtp_params()
+        self.early_params()
     }
 
     /// Our answer to the offer of their INVITE, or our offer when it had none.
@@ -173,8 +184,13 @@ impl SipLeg {
     /// What the media leg has to know of what was agreed on.
     fn rtp_params(&self) -> Option<RtpParams> {
         let audio = self.audio.as_ref()?;
-        let srtp = if audio.secure { Some(self.terms.keys.agreed()?) } else { None };
-        Some(RtpParams { srtp, ..rtp_params(audio) })
+        self.terms.keys.protect(audio.protection, rtp_params(audio))
+    }
+
+    /// The same before our answer was sent: a handshake that is ours to begin waits for it, since nobody can know our
+    /// certificate before.
+    fn early_params(&self) -> Option<RtpParams> {
+        self.rtp_params().filter(|params| self.accepted || !begins(params))
     }
 
     /// What ends it now.
@@ -204,7 +220,7 @@ impl LegTerms {
 impl CallCenter {
     /// The terms of a new leg.
     pub(super) fn leg_terms(&mut self, encryption: Encryption) -> LegTerms {
-        let keys = Keys::new(self.secrets.random());
+        let keys = Keys::new(self.secrets.random(), self.fingerprint);
         LegTerms { codec: self.directory.telephony.phone_codec, encryption, keys }
     }
 
@@ -241,13 +257,16 @@ impl CallCenter {
     }
 
     pub(super) fn accept_leg(&mut self, owner: Owner) {
-        let Some((sip, _)) = self.sip_leg(owner) else { return };
+        let Some((sip, leg)) = self.sip_leg(owner) else { return };
         if sip.accepted || sip.outgoing {
             return;
         }
         let Some(sdp) = sip.describe() else { return };
         sip.accepted = true;
         let dialog = sip.dialog;
+        if let Some(params) = sip.rtp_params().filter(begins) {
+            self.media(Media::UpdateRtp { leg, params });
+        }
         if let Owner::Caller(id) = owner {
             self.set_status(id, 200);
         }
@@ -324,6 +343,26 @@ impl CallCenter {
         }
     }
 
+    /// A leg that must be encrypted is not, and will not be: it ends, and the record says why.
+    pub(super) fn not_secure(&mut self, now: cordboard_shared::Millis, leg: LegId, why: SecureFailure) {
+        let text = match why {
+            SecureFailure::Fingerprint => "DTLS: the certificate is none of those that the SDP names",
+            SecureFailure::Handshake => "DTLS: the handshake failed",
+        };
+        match self.legs.get(&leg).copied() {
+            Some(Owner::Caller(id)) => {
+                self.step_with(now, id, StepKind::SoundRefused, None, Some(text.to_owned()));
+                self.hang_up(now, id, cordboard_shared::call::EndedBy::System, 488);
+            }
+            Some(Owner::Desk(id, device)) => {
+                let agent = self.calls.get(&id).and_then(|call| call.desks.get(&device)).map(|desk| desk.agent);
+                self.step_with(now, id, StepKind::SoundRefused, agent, Some(text.to_owned()));
+                self.desk_failed(now, id, device, 488);
+            }
+            Some(Owner::TestCaller(_)) | None => {}
+        }
+    }
+
     /// What is heard on both sides of the call this leg belongs to is worked out anew.
     pub(super) fn sound_of(&mut self, owner: Owner) {
         match owner {
@@ -348,7 +387,13 @@ pub(super) fn rtp_params(audio: &NegotiatedAudio) -> RtpParams {
         (false, true) => Flow::Receive,
         (false, false) => Flow::Neither,
     };
-    RtpParams { dtmf: audio.dtmf, flow, ..RtpParams::new(audio.remote, codec, audio.payload_type) }
+    let rtcp = if audio.mux { RtcpTo::Mux } else { RtcpTo::NextPort };
+    RtpParams { dtmf: audio.dtmf, flow, rtcp, ..RtpParams::new(audio.remote, codec, audio.payload_type) }
+}
+
+/// Whether a handshake is ours to begin.
+fn begins(params: &RtpParams) -> bool {
+    params.dtls.is_some_and(|dtls| dtls.role == DtlsRole::Client)
 }
 
 /// A session id for SDP: any number that differs from call to call (RFC 8866 §5.2).

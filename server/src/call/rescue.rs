@@ -117,6 +117,7 @@ fn leg_of(event: &cordboard_media::Event) -> Option<LegId> {
         | Media::FirstAudio { leg }
         | Media::MediaLost { leg }
         | Media::MediaBack { leg }
+        | Media::SecureFailed { leg, .. }
         | Media::Audio { leg, .. }
         | Media::Stats { leg, .. } => Some(*leg),
         Media::RecordedFrames { .. }

@@ -14,6 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
+use cordboard_media::dtls::Fingerprint;
 use cordboard_media::{BrowserCodecs, Command, Event};
 use cordboard_shared::id::{LegId, RecordingId};
 use mio::Waker;
@@ -101,6 +102,7 @@ pub struct MediaHandle {
     commands: mpsc::Sender<ToMedia>,
     waker: Arc<Waker>,
     webrtc: SocketAddr,
+    fingerprint: Fingerprint,
     counters: Arc<MediaCounters>,
 }
 
@@ -120,6 +122,11 @@ impl MediaHandle {
         self.webrtc
     }
 
+    /// The certificate that phones are to expect of us.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
     /// What the media thread counts, for the metrics.
     pub fn counters(&self) -> &Arc<MediaCounters> {
         &self.counters
@@ -134,7 +141,8 @@ pub fn start(config: MediaConfig) -> io::Result<(MediaHandle, UnboundedReceiver<
     let (events, from_media) = unbounded_channel();
     let counters = Arc::new(MediaCounters::default());
     let started = thread::start(config, receiver, events, Arc::clone(&counters))?;
-    let handle = MediaHandle { commands, waker: started.waker, webrtc: started.webrtc, counters };
+    let thread::Started { waker, webrtc, fingerprint } = started;
+    let handle = MediaHandle { commands, waker, webrtc, fingerprint, counters };
     Ok((handle, from_media))
 }
 

@@ -17,8 +17,8 @@ impl MediaCore {
     pub(super) fn command(&mut self, now: Instant, command: Command) {
         match command {
             Command::SetBrowserCodecs(codecs) => self.peers.set_codecs(codecs),
-            Command::AddRtp { leg, params } => self.add_rtp(now, leg, params),
-            Command::UpdateRtp { leg, params } => self.update_rtp(now, leg, params),
+            Command::AddRtp { leg, params } => self.add_rtp(now, leg, params.as_ref()),
+            Command::UpdateRtp { leg, params } => self.update_rtp(now, leg, &params),
             Command::PeerOffer { leg, sdp } => self.peer_offer(now, leg, &sdp),
             Command::PeerCandidate { leg, candidate } => {
                 self.with_peer(now, leg, |peer, out| peer.add_candidate(&candidate, out));
@@ -62,7 +62,7 @@ impl MediaCore {
         }
     }
 
-    fn add_rtp(&mut self, now: Instant, leg: LegId, params: Option<RtpParams>) {
+    fn add_rtp(&mut self, now: Instant, leg: LegId, params: Option<&RtpParams>) {
         if !self.legs.contains_key(&leg) {
             // RFC 7022 §4.2: a name that lasts as long as the leg and says nothing of who we are.
             let name = format!("{:016x}", self.random.next_u64());
@@ -75,11 +75,12 @@ impl MediaCore {
         }
     }
 
-    fn update_rtp(&mut self, now: Instant, leg: LegId, params: RtpParams) {
+    fn update_rtp(&mut self, now: Instant, leg: LegId, params: &RtpParams) {
         let Some(found) = self.legs.get_mut(&leg) else { return };
-        found.set_rtp(params);
+        found.set_rtp(now, *params, &self.identity, &mut self.guard_outputs);
         found.start_frames(now);
         self.timers.set(Wake::Frame(leg), found.next_frame());
+        self.after_guard(now, leg);
     }
 
     fn hear(&mut self, now: Instant, leg: LegId, source: Source) {
@@ -136,7 +137,7 @@ impl MediaCore {
         if self.legs.is_empty() {
             self.timers.set(Wake::Watch, None);
         }
-        for wake in [Wake::Peer(leg), Wake::Frame(leg), Wake::Stats(leg)] {
+        for wake in [Wake::Peer(leg), Wake::Dtls(leg), Wake::Frame(leg), Wake::Stats(leg)] {
             self.timers.set(wake, None);
         }
         self.heard.retain(|heard| heard.leg != leg);

@@ -3,6 +3,7 @@
 mod bench;
 mod bridge;
 mod codecs;
+mod dtls;
 mod hostile;
 mod mix;
 mod play;

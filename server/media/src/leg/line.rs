@@ -4,18 +4,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::guard::{Component, DtlsGuard, Guard, GuardOutput};
+use crate::dtls::Identity;
 use crate::dtmf::DtmfEvent;
 use crate::packet::RtpPacket;
 use crate::peer::Peer;
 use crate::receive::Receiver;
 use crate::rtcp::{self, Sent};
 use crate::source_lock::SourceLock;
-use crate::srtp::SrtpSession;
 use crate::stream::Slot;
 use crate::{Codec, Flow, RtcpTo, RtpParams};
 
 /// The payload type of comfort noise at 8 kHz (RFC 3551 §6).
 const COMFORT_NOISE: u8 = 13;
+
+/// The longest first flight that is kept for a description.
+const MAX_EARLY: usize = 1_500;
 
 /// How the far side is reached.
 #[derive(Debug)]
@@ -56,9 +60,9 @@ pub(crate) struct RtpLine {
     rtcp: RtcpTo,
     /// Where the far side's reports come from.
     rtcp_from: Option<SocketAddr>,
-    srtp: Option<Box<SrtpSession>>,
-    /// Encryption was agreed on; without a session nothing passes.
-    encrypted: bool,
+    guard: Guard,
+    /// The far side's first flight, when it came before its description.
+    early: Option<(Component, SocketAddr, Vec<u8>)>,
     sent: (u32, u32),
     sent_at_report: u32,
     last_timestamp: u32,
@@ -79,8 +83,8 @@ impl RtpLine {
             flow: Flow::Both,
             rtcp: RtcpTo::NextPort,
             rtcp_from: None,
-            srtp: None,
-            encrypted: false,
+            guard: Guard::Clear,
+            early: None,
             sent: (0, 0),
             sent_at_report: 0,
             last_timestamp: 0,
@@ -91,7 +95,7 @@ impl RtpLine {
         }
     }
 
-    pub(crate) fn set(&mut self, params: RtpParams) {
+    pub(crate) fn set(&mut self, now: Instant, params: RtpParams, identity: &Identity, out: &mut Vec<GuardOutput>) {
         let g711 = params.codec.g711().is_some();
         let format = Format {
             audio: vec![(params.codec, params.payload_type)],
@@ -109,12 +113,56 @@ impl RtpLine {
         if self.rtcp != params.rtcp {
             (self.rtcp, self.rtcp_from) = (params.rtcp, None);
         }
-        self.encrypted = params.srtp.is_some();
-        match (params.srtp, &mut self.srtp) {
-            (Some(keys), Some(session)) => session.update(keys),
-            (Some(keys), None) => self.srtp = SrtpSession::new(keys).map(Box::new),
-            (None, _) => self.srtp = None,
+        match (params.srtp, params.dtls) {
+            (_, Some(dtls)) => {
+                if self.guard.dtls().is_none_or(|before| !before.is_of(&dtls)) {
+                    self.guard = Guard::Dtls(Box::new(DtlsGuard::new(identity, dtls)));
+                }
+            }
+            (Some(keys), None) => self.guard.set_keys(keys),
+            (None, None) => self.guard = Guard::Clear,
         }
+        if let Some(dtls) = self.guard.dtls() {
+            dtls.signal(now, identity, (params.remote, params.rtcp), out);
+        }
+        if let Some((component, from, bytes)) = self.early.take() {
+            self.take_dtls(now, component, from, &bytes, out);
+        }
+    }
+
+    /// Takes a datagram of a handshake. `false` when it is not from the far side.
+    pub(crate) fn take_dtls(
+        &mut self,
+        now: Instant,
+        component: Component,
+        from: SocketAddr,
+        bytes: &[u8],
+        out: &mut Vec<GuardOutput>,
+    ) -> bool {
+        let Some((_, lock)) = &self.agreed else {
+            // Its first flight may overtake the answer that names its certificate.
+            if bytes.len() <= MAX_EARLY {
+                self.early = Some((component, from, bytes.to_vec()));
+            }
+            return bytes.len() <= MAX_EARLY;
+        };
+        let signalled = match component {
+            Component::Rtp => lock.destination(),
+            Component::Rtcp => None,
+        };
+        self.guard.dtls().is_some_and(|dtls| dtls.receive(now, component, (from, signalled), bytes, out))
+    }
+
+    /// Sends flights of a handshake again when that is due.
+    pub(crate) fn dtls_timeout(&mut self, now: Instant, out: &mut Vec<GuardOutput>) {
+        if let Some(dtls) = self.guard.dtls() {
+            dtls.timeout(now, out);
+        }
+    }
+
+    /// When [`Self::dtls_timeout`] is due.
+    pub(crate) fn dtls_deadline(&mut self) -> Option<Instant> {
+        self.guard.dtls().and_then(|dtls| dtls.deadline())
     }
 
     pub(crate) fn format(&self) -> Option<&Format> {
@@ -127,7 +175,8 @@ impl RtpLine {
 
     /// Where audio goes, if it goes anywhere.
     pub(crate) fn destination(&self) -> Option<SocketAddr> {
-        self.agreed.as_ref().filter(|_| self.flow.sends()).and_then(|(_, lock)| lock.destination())
+        let sends = self.flow.sends() && self.guard.is_open();
+        self.agreed.as_ref().filter(|_| sends).and_then(|(_, lock)| lock.destination())
     }
 
     /// The packet in a datagram, if it comes from the far side. `room` is where it is decrypted to.
@@ -138,9 +187,8 @@ impl RtpLine {
         bytes: &'a [u8],
         room: &'a mut Vec<u8>,
     ) -> Option<RtpPacket<'a>> {
-        let bytes = match &mut self.srtp {
+        let bytes = match self.guard.rtp().ok()? {
             Some(session) => session.unprotect(now, bytes, room)?,
-            None if self.encrypted => return None,
             None => bytes,
         };
         let packet = RtpPacket::parse(bytes)?;
@@ -157,10 +205,8 @@ impl RtpLine {
         let timestamp = slot.timestamp.wrapping_mul(factor);
         let packet = RtpPacket { marker: slot.marker, payload_type, sequence, timestamp, ssrc: self.ssrc, payload };
         let mut bytes = packet.to_bytes();
-        match &mut self.srtp {
-            Some(session) => session.protect(&mut bytes, slot.sequence)?,
-            None if self.encrypted => return None,
-            None => {}
+        if let Some(session) = self.guard.rtp().ok()? {
+            session.protect(&mut bytes, slot.sequence)?;
         }
         let (packets, octets) = self.sent;
         let length = u32::try_from(payload.len()).unwrap_or(0);
@@ -178,10 +224,10 @@ impl RtpLine {
         {
             return false;
         }
-        let plain = match &mut self.srtp {
-            Some(session) => session.unprotect_rtcp(bytes),
-            None if self.encrypted => None,
-            None => Some(bytes.to_vec()),
+        let plain = match self.guard.rtcp() {
+            Ok(Some(session)) => session.unprotect_rtcp(bytes),
+            Ok(None) => Some(bytes.to_vec()),
+            Err(_) => None,
         };
         let Some(told) = plain.and_then(|plain| rtcp::parse(&plain, self.ssrc)) else { return false };
         if self.rtcp != RtcpTo::Mux {
@@ -232,10 +278,8 @@ impl RtpLine {
         });
         self.sent_at_report = packets;
         let mut bytes = rtcp::compound(self.ssrc, sent, block, &self.name, goodbye);
-        match &mut self.srtp {
-            Some(session) => session.protect_rtcp(&mut bytes)?,
-            None if self.encrypted => return None,
-            None => {}
+        if let Some(session) = self.guard.rtcp().ok()? {
+            session.protect_rtcp(&mut bytes)?;
         }
         Some((to, bytes))
     }

@@ -119,6 +119,8 @@ pub struct SessionDescription {
     pub connection: Option<Connection>,
     /// The direction of all m-lines that do not say theirs.
     pub direction: Option<Direction>,
+    /// `a=` lines of the session as written, without direction.
+    pub attributes: Vec<String>,
     /// The m-lines in order; answers keep it.
     pub media: Vec<Media>,
 }
@@ -161,6 +163,9 @@ impl fmt::Display for SessionDescription {
         f.write_str("t=0 0\r\n")?;
         if let Some(direction) = self.direction {
             write!(f, "a={}\r\n", direction.name())?;
+        }
+        for attribute in &self.attributes {
+            write!(f, "a={attribute}\r\n")?;
         }
         for media in &self.media {
             write!(f, "m={} {} {} {}\r\n", media.kind, media.port, media.protocol, media.formats.join(" "))?;

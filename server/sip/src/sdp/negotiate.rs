@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::description::{Connection, Direction, Media, SessionDescription};
-use super::{SdpError, Secrecy};
+use super::{Keying, Protection, SdpError, Secrecy};
 
 /// The codecs of telephone legs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +77,10 @@ pub struct NegotiatedAudio {
     /// The far side's direction, as it sees itself: it listens if this [receives](Direction::receives). An address of
     /// `0.0.0.0`, the hold of RFC 2543, counts as no wish to receive.
     pub remote_direction: Direction,
-    /// Whether it is encrypted (`RTP/SAVP`).
-    pub secure: bool,
+    /// How packets are protected.
+    pub protection: Protection,
+    /// Control packets go with the sound, both ways (RFC 5761).
+    pub mux: bool,
 }
 
 /// What an offer of ours says.
@@ -90,21 +92,23 @@ pub struct OfferTerms {
     pub dtmf: Option<u8>,
     /// Our direction.
     pub direction: Direction,
-    /// Values of `a=crypto`, preferred first: with any, the audio is encrypted (RFC 4568 §5.1).
-    pub crypto: Vec<String>,
+    /// Our keys: with any, the audio is encrypted.
+    pub keying: Option<Keying>,
+    /// Whether control packets may go with the sound (RFC 5761 §5.1.1).
+    pub mux: bool,
 }
 
 impl OfferTerms {
     /// Of these codecs, the preferred one first, both ways and in the clear.
     pub fn new(codecs: &[AudioCodec]) -> Self {
         let codecs = codecs.iter().map(|&codec| (codec, codec.payload_type())).collect();
-        Self { codecs, dtmf: None, direction: Direction::SendRecv, crypto: Vec::new() }
+        Self { codecs, dtmf: None, direction: Direction::SendRecv, keying: None, mux: false }
     }
 
     /// Of what was agreed on before. RFC 3264 §8.3.2: a payload type keeps its codec for the whole session.
     pub fn again(audio: &NegotiatedAudio) -> Self {
         let codecs = vec![(audio.codec, audio.payload_type)];
-        Self { codecs, dtmf: audio.dtmf, direction: Direction::SendRecv, crypto: Vec::new() }
+        Self { codecs, dtmf: audio.dtmf, direction: Direction::SendRecv, keying: None, mux: audio.mux }
     }
 
     /// The telephone events of each clock that is spoken, with their payload types.
@@ -139,7 +143,7 @@ pub fn answer(
 ///
 /// `prefer` lists what this side speaks, the codec it likes best first; the answer names that one alone. Opus is taken
 /// only from an offer that likes it better than what else is spoken, and only with telephone events of its clock, unless
-/// there are none at all: keys must go through. `numbers` are session id and version.
+/// there are none at all or nothing else is spoken: keys must go through. `numbers` are session id and version.
 pub fn answer_by(
     offer: &SessionDescription,
     local: SocketAddr,
@@ -147,7 +151,7 @@ pub fn answer_by(
     prefer: &[AudioCodec],
     mut secrecy: Secrecy<'_>,
 ) -> Result<(SessionDescription, NegotiatedAudio), SdpError> {
-    let mut chosen: Option<(usize, NegotiatedAudio, Option<String>)> = None;
+    let mut chosen: Option<(usize, NegotiatedAudio, Option<Keying>)> = None;
     let mut problem = SdpError::NoAudio;
     for (index, media) in offer.media.iter().enumerate().filter(|(_, media)| media.is_telephone_audio()) {
         if !secrecy.takes(media) {
@@ -163,8 +167,9 @@ pub fn answer_by(
                 continue;
             }
         };
-        let keys = if audio.secure { secrecy.keys(media) } else { None };
-        if audio.secure == keys.is_some() {
+        let theirs = offer.keying_of(media);
+        let keys = theirs.as_ref().and_then(|theirs| secrecy.keys(theirs, audio.remote));
+        if theirs.is_some() == keys.is_some() {
             chosen = Some((index, audio, keys));
             break;
         }
@@ -173,7 +178,7 @@ pub fn answer_by(
     let (chosen, audio, keys) = chosen.ok_or(problem)?;
     let media = offer.media.iter().enumerate();
     let media = media.map(|(index, media)| {
-        if index == chosen { accepted(local, &audio, &media.protocol, keys.as_deref()) } else { refused(media) }
+        if index == chosen { accepted(local, &audio, &media.protocol, keys.as_ref()) } else { refused(media) }
     });
     Ok((describe(local, numbers.0, numbers.1, media.collect()), audio))
 }
@@ -191,9 +196,9 @@ pub fn offer(
 
 /// Makes an offer with telephone events; `numbers` are session id and version.
 pub fn offer_by(local: SocketAddr, numbers: (u64, u64), terms: &OfferTerms) -> SessionDescription {
-    let protocol = if terms.crypto.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
-    let crypto = terms.crypto.iter().map(String::as_str);
-    let media = audio_line(local, protocol, &terms.codecs, &terms.events(), terms.direction, crypto);
+    let keying = terms.keying.as_ref();
+    let protocol = keying.map_or("RTP/AVP", Keying::profile);
+    let media = audio_line(local, protocol, &terms.codecs, &terms.events(), terms.direction, (keying, terms.mux));
     describe(local, numbers.0, numbers.1, vec![media])
 }
 
@@ -203,16 +208,17 @@ pub fn accept_answer(offer: &SessionDescription, answer: &SessionDescription) ->
     let offered = &offer.media[ours];
     // RFC 3264 §6: "For each "m=" line in the offer, there MUST be a corresponding "m=" line in the answer."
     let media = answer.media.get(ours).filter(|media| media.is_telephone_audio()).ok_or(SdpError::NoAudio)?;
-    match (offered.is_secure(), media.is_secure()) {
-        (true, true) | (false, false) => {}
-        (true, false) => return Err(SdpError::NotEncrypted),
-        (false, true) => return Err(SdpError::NoAudio),
+    match (offer.protection_of(offered), answer.protection_of(media)) {
+        (asked, given) if asked == given => {}
+        (Protection::Clear, _) => return Err(SdpError::NoAudio),
+        (Protection::Sdes | Protection::Dtls, _) => return Err(SdpError::NotEncrypted),
     }
     let spoken: Vec<AudioCodec> = AudioCodec::ALL
         .into_iter()
         .filter(|codec| offered.formats.iter().any(|format| codec_of(offered, format) == Some(*codec)))
         .collect();
-    agree(answer, media, listed(media, &spoken))
+    let audio = agree(answer, media, listed(media, &spoken))?;
+    Ok(NegotiatedAudio { mux: audio.mux && offered.is_mux(), ..audio })
 }
 
 fn agree(
@@ -231,7 +237,8 @@ fn agree(
         dtmf: dtmf.map(|(number, _)| number),
         remote: SocketAddr::new(ip, media.port),
         remote_direction,
-        secure: media.is_secure(),
+        protection: description.protection_of(media),
+        mux: media.is_mux(),
     })
 }
 
@@ -258,7 +265,8 @@ fn preferred(media: &Media, spoken: &[AudioCodec]) -> Option<(AudioCodec, u8)> {
         let format = media.formats.iter().find(|format| codec_of(media, format) == Some(codec))?;
         Some((codec, format.parse().ok()?))
     };
-    spoken.iter().copied().filter(|codec| *codec != AudioCodec::Opus).find_map(first)
+    // Keys that go through only by INFO are better than no call.
+    spoken.iter().copied().filter(|codec| *codec != AudioCodec::Opus).find_map(first).or_else(|| listed(media, spoken))
 }
 
 /// The first codec of an m-line that this side speaks: the far side lists what it likes best first (RFC 3264 §6.1).
@@ -290,11 +298,11 @@ fn codec_of(media: &Media, format: &str) -> Option<AudioCodec> {
     })
 }
 
-fn accepted(local: SocketAddr, audio: &NegotiatedAudio, protocol: &str, crypto: Option<&str>) -> Media {
+fn accepted(local: SocketAddr, audio: &NegotiatedAudio, protocol: &str, keying: Option<&Keying>) -> Media {
     let codecs = [(audio.codec, audio.payload_type)];
     let events = audio.dtmf.map(|number| (audio.codec.events(), number));
     let direction = audio.remote_direction.reversed();
-    audio_line(local, protocol, &codecs, events.as_slice(), direction, crypto.into_iter())
+    audio_line(local, protocol, &codecs, events.as_slice(), direction, (keying, audio.mux))
 }
 
 /// RFC 3264 §6: "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to
@@ -311,16 +319,19 @@ fn refused(media: &Media) -> Media {
     }
 }
 
-fn audio_line<'a>(
+fn audio_line(
     local: SocketAddr,
     protocol: &str,
     codecs: &[(AudioCodec, u8)],
     events: &[(&str, u8)],
     direction: Direction,
-    crypto: impl Iterator<Item = &'a str>,
+    (keying, mux): (Option<&Keying>, bool),
 ) -> Media {
     let mut formats: Vec<String> = codecs.iter().map(|(_, number)| number.to_string()).collect();
-    let mut attributes: Vec<String> = crypto.map(|value| format!("crypto:{value}")).collect();
+    let mut attributes = keying.map(Keying::attributes).unwrap_or_default();
+    if mux {
+        attributes.push("rtcp-mux".to_owned());
+    }
     for (codec, number) in codecs {
         attributes.push(format!("rtpmap:{number} {}", codec.encoding()));
         if *codec == AudioCodec::Opus {
@@ -356,6 +367,7 @@ fn describe(local: SocketAddr, session_id: u64, version: u64, media: Vec<Media>)
         origin,
         connection: Some(Connection::Address(local.ip())),
         direction: None,
+        attributes: Vec::new(),
         media,
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription, SdpError> {
         origin: "0.0.0.0".to_owned(),
         connection: None,
         direction: None,
+        attributes: Vec::new(),
         media: Vec::new(),
     };
     for (number, line) in lines {
@@ -93,6 +94,6 @@ fn parse_attribute(value: &str, session: &mut SessionDescription) {
         (Some(media), Some(direction)) => media.direction = Some(direction),
         (Some(media), None) => media.attributes.push(value.to_owned()),
         (None, Some(direction)) => session.direction = Some(direction),
-        (None, None) => {}
+        (None, None) => session.attributes.push(value.to_owned()),
     }
 }

@@ -6,8 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::{
-    AudioCodec, Direction, MAX_MEDIA, OfferTerms, SdpError, Secrecy, SessionDescription, accept_answer, accepted_keys,
-    answer, answer_by, offer, offer_by,
+    AudioCodec, Direction, DtlsDescription, Keying, MAX_MEDIA, OfferTerms, Protection, SdpError, Secrecy,
+    SessionDescription, Setup, accept_answer, accepted_keys, answer, answer_by, offer, offer_by,
 };
 
 const BOTH: [AudioCodec; 2] = [AudioCodec::Pcmu, AudioCodec::Pcma];
@@ -187,36 +187,37 @@ fn encrypted_audio_is_answered_by_its_profile_with_a_key_of_ours() {
     let both =
         format!("m=audio 4000 RTP/SAVP 0\na=crypto:{THEIR_KEY}\na=crypto:2 F8 inline:x\nm=audio 4002 RTP/AVP 0\n");
     let mut seen = Vec::new();
-    let mut keys = |theirs: &[&str]| {
-        seen.extend(theirs.iter().map(|it| (*it).to_owned()));
-        Some("1 OURS".to_owned())
+    let mut keys = |theirs: &Keying, _| {
+        seen.push(theirs.clone());
+        Some(Keying::Sdes(vec!["1 OURS".to_owned()]))
     };
     let (ours, audio) = answer_by(&with_media(&both), local(), (1, 1), &BOTH, Secrecy::Either(&mut keys)).unwrap();
-    assert!(audio.secure);
-    assert_eq!(seen, [THEIR_KEY, "2 F8 inline:x"]);
+    assert_eq!(audio.protection, Protection::Sdes);
+    assert_eq!(seen, [Keying::Sdes(vec![THEIR_KEY.to_owned(), "2 F8 inline:x".to_owned()])]);
     let text = ours.to_string();
     assert!(text.contains("m=audio 20000 RTP/SAVP 0\r\na=crypto:1 OURS\r\n"), "{text}");
     assert!(text.contains("m=audio 0 RTP/AVP 0\r\n"), "{text}");
-    assert_eq!(accepted_keys(&parse(&text)), ["1 OURS"]);
+    assert_eq!(accepted_keys(&parse(&text)), Some(Keying::Sdes(vec!["1 OURS".to_owned()])));
 
     // Keys that nobody can use: the second line is taken, if it may be.
-    let mut none = |_: &[&str]| None;
+    let mut none = |_: &Keying, _| None;
     let (_, audio) = answer_by(&with_media(&both), local(), (1, 1), &BOTH, Secrecy::Either(&mut none)).unwrap();
-    assert!(!audio.secure && audio.remote.port() == 4002);
+    assert!(audio.protection == Protection::Clear && audio.remote.port() == 4002);
     let refused = answer_by(&with_media(&both), local(), (1, 1), &BOTH, Secrecy::Required(&mut none));
     assert_eq!(refused.unwrap_err(), SdpError::NotEncrypted);
     let plain = with_media("m=audio 4000 RTP/AVP 0\n");
-    let refused = answer_by(&plain, local(), (1, 1), &BOTH, Secrecy::Required(&mut |_| Some("x".to_owned())));
+    let refused =
+        answer_by(&plain, local(), (1, 1), &BOTH, Secrecy::Required(&mut |_, _| Some(Keying::Sdes(Vec::new()))));
     assert_eq!(refused.unwrap_err(), SdpError::NotEncrypted);
 }
 
 #[test]
 fn what_is_offered_encrypted_is_not_taken_in_the_clear() {
-    let terms = OfferTerms { crypto: vec![THEIR_KEY.to_owned()], ..OfferTerms::new(&BOTH) };
+    let terms = OfferTerms { keying: Some(Keying::Sdes(vec![THEIR_KEY.to_owned()])), ..OfferTerms::new(&BOTH) };
     let ours = offer_by(local(), (1, 1), &terms);
     assert!(ours.to_string().contains(&format!("m=audio 20000 RTP/SAVP 0 8 101\r\na=crypto:{THEIR_KEY}\r\n")));
     let of = |media: &str| accept_answer(&ours, &with_media(media));
-    assert!(of("m=audio 4000 RTP/SAVP 0\na=crypto:1 X\n").unwrap().secure);
+    assert_eq!(of("m=audio 4000 RTP/SAVP 0\na=crypto:1 X\n").unwrap().protection, Protection::Sdes);
     assert_eq!(of("m=audio 4000 RTP/AVP 0\n"), Err(SdpError::NotEncrypted));
     let plain = offer(local(), 1, 1, &BOTH, Direction::SendRecv);
     assert_eq!(accept_answer(&plain, &with_media("m=audio 4000 RTP/SAVP 0\n")), Err(SdpError::NoAudio));
@@ -240,6 +241,8 @@ fn opus_is_taken_where_it_is_liked_best_and_keys_go_with_it() {
     assert_eq!(taken(&with_events.replace("96 0 101", "0 96 101")).0, AudioCodec::Pcmu, "it is liked less");
     assert_eq!(taken(&format!("m=audio 4000 RTP/AVP 96 0 101\n{opus}")).0, AudioCodec::Pcmu, "keys of another clock");
     assert_eq!(taken("m=audio 4000 RTP/AVP 96\na=rtpmap:96 opus/48000/2\n").0, AudioCodec::Opus, "no keys at all");
+    let alone = taken(&format!("m=audio 4000 RTP/AVP 96 101\n{opus}"));
+    assert_eq!((alone.0, alone.2), (AudioCodec::Opus, None), "better than no call");
     assert_eq!(answer(&with_media(&with_events), local(), 1, 1, &BOTH).unwrap().1.codec, AudioCodec::Pcmu);
 
     let ours = offer(local(), 1, 1, &all, Direction::SendRecv);
@@ -252,4 +255,60 @@ fn opus_is_taken_where_it_is_liked_best_and_keys_go_with_it() {
     // media stream MUST NOT change for the duration of a session".
     let again = offer_by(local(), (1, 2), &OfferTerms::again(&super::NegotiatedAudio { payload_type: 110, ..audio }));
     assert!(again.to_string().contains("RTP/AVP 110 111\r\na=rtpmap:110 opus/48000/2\r\n"), "{again}");
+}
+
+const FINGERPRINT: &str =
+    "sha-256 12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD";
+
+fn dtls(setup: Setup, tls_id: Option<&str>) -> Keying {
+    let fingerprints = vec![FINGERPRINT.to_owned()];
+    Keying::Dtls(DtlsDescription { fingerprints, setup, tls_id: tls_id.map(str::to_owned) })
+}
+
+#[test]
+fn a_handshake_is_offered_and_answered_by_its_profile_and_its_certificates() {
+    let terms = OfferTerms { keying: Some(dtls(Setup::Actpass, Some("id-1"))), mux: true, ..OfferTerms::new(&BOTH) };
+    let ours = offer_by(local(), (1, 1), &terms);
+    let wanted = format!(
+        "m=audio 20000 UDP/TLS/RTP/SAVP 0 8 101\r\na=fingerprint:{FINGERPRINT}\r\na=setup:actpass\r\na=tls-id:id-1\r\na=rtcp-mux\r\n"
+    );
+    assert!(ours.to_string().contains(&wanted), "{ours}");
+
+    let mut keys = |theirs: &Keying, _| {
+        assert_eq!(*theirs, dtls(Setup::Actpass, Some("id-1")));
+        Some(dtls(Setup::Passive, Some("id-2")))
+    };
+    let there: SocketAddr = "198.51.100.7:4000".parse().unwrap();
+    let (theirs, audio) = answer_by(&ours, there, (2, 1), &BOTH, Secrecy::Required(&mut keys)).unwrap();
+    assert_eq!((audio.protection, audio.mux), (Protection::Dtls, true));
+    let audio = accept_answer(&ours, &parse(&theirs.to_string())).unwrap();
+    assert_eq!((audio.protection, audio.mux), (Protection::Dtls, true));
+    assert_eq!(accepted_keys(&theirs), Some(dtls(Setup::Passive, Some("id-2"))));
+
+    // Without a word of mux, control packets have their own port; keys in the answer are no handshake.
+    let of = |media: &str| accept_answer(&ours, &with_media(media));
+    let alone = of("m=audio 4000 UDP/TLS/RTP/SAVP 0\na=setup:active\na=fingerprint:x\n").unwrap();
+    assert_eq!((alone.protection, alone.mux), (Protection::Dtls, false));
+    assert_eq!(of("m=audio 4000 RTP/SAVP 0\na=crypto:1 X\n"), Err(SdpError::NotEncrypted));
+    assert_eq!(of("m=audio 4000 RTP/AVP 0\n"), Err(SdpError::NotEncrypted));
+}
+
+#[test]
+fn what_an_m_line_does_not_say_of_the_handshake_the_session_may() {
+    let head = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n";
+    let of = |session: &str, media: &str| {
+        let description = parse(&format!("{head}{session}m=audio 4000 {media}"));
+        assert_eq!(parse(&description.to_string()), description);
+        description.keying_of(&description.media[0])
+    };
+    let line = format!("a=fingerprint:{FINGERPRINT}\n");
+    let said = of(&format!("{line}a=setup:actpass\n"), "UDP/TLS/RTP/SAVPF 0\n");
+    assert_eq!(said, Some(dtls(Setup::Actpass, None)));
+    let said = of("a=fingerprint:sha-1 00\na=setup:active\n", &format!("UDP/TLS/RTP/SAVP 0\n{line}a=setup:passive\n"));
+    assert_eq!(said, Some(dtls(Setup::Passive, None)), "the m-line's own come first");
+    assert_eq!(of("", &format!("UDP/TLS/RTP/SAVP 0\n{line}")), Some(dtls(Setup::Active, None)), "RFC 4145 §4");
+    assert_eq!(of(&line, "RTP/SAVP 0\n"), Some(dtls(Setup::Active, None)), "the profile of before RFC 5764");
+    let keys = of(&line, &format!("RTP/SAVP 0\na=crypto:{THEIR_KEY}\n"));
+    assert_eq!(keys, Some(Keying::Sdes(vec![THEIR_KEY.to_owned()])));
+    assert_eq!(of(&line, "RTP/AVP 0\n"), None);
 }

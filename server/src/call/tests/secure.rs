@@ -1,9 +1,11 @@
 //! Encrypted legs, codecs of the settings, and header fields that go from one leg to the other.
 
+use cordboard_media::dtls::{DtlsRole, Fingerprint, SecureFailure};
 use cordboard_media::srtp::SrtpParams;
-use cordboard_media::{BrowserCodecs, Codec, RtpParams};
+use cordboard_media::{BrowserCodecs, Codec, RtcpTo, RtpParams};
+use cordboard_shared::call::StepKind;
 use cordboard_shared::telephony::{Encryption, InboundTrunk, SoundCodec, Telephony};
-use cordboard_sip::sdp::{OfferTerms, Secrecy, SessionDescription};
+use cordboard_sip::sdp::{DtlsDescription, Keying, OfferTerms, Secrecy, SessionDescription, Setup};
 
 use super::outside::{invites, open, set_telephony, with_trunk};
 use super::*;
@@ -16,13 +18,14 @@ fn settings(floor: &Floor) -> Telephony {
 }
 
 fn secure_offer(line: &str) -> Vec<u8> {
-    let terms = OfferTerms { crypto: vec![format!("4 {line}")], ..OfferTerms::new(&[AudioCodec::Pcmu]) };
+    let terms =
+        OfferTerms { keying: Some(Keying::Sdes(vec![format!("4 {line}")])), ..OfferTerms::new(&[AudioCodec::Pcmu]) };
     sdp::offer_by("127.0.0.1:4000".parse().unwrap(), (1, 1), &terms).to_bytes()
 }
 
 fn secure_answer(offer: &[u8], line: &str) -> Vec<u8> {
     let offer = SessionDescription::parse(offer).unwrap();
-    let mut keys = |_: &[&str]| Some(line.to_owned());
+    let mut keys = |_: &Keying, _| Some(Keying::Sdes(vec![line.to_owned()]));
     let local = "127.0.0.1:4100".parse().unwrap();
     sdp::answer_by(&offer, local, (1, 1), &[AudioCodec::Pcmu], Secrecy::Required(&mut keys)).unwrap().0.to_bytes()
 }
@@ -142,6 +145,137 @@ fn an_encrypted_way_out_is_not_answered_in_the_clear() {
     floor.feed(Input::Sip(SipEvent::Answered { dialog, sdp: Some(offer()) }));
     assert!(floor.commanded(|it| matches!(it, Sip::HangUp { dialog: of } if *of == dialog)).is_some());
     assert_eq!(floor.center.active_calls(), 0);
+}
+
+fn certificate(name: &str) -> Fingerprint {
+    Fingerprint::of(name.as_bytes())
+}
+
+fn handshake(name: &str, setup: Setup) -> Keying {
+    let fingerprints = vec![certificate(name).to_string()];
+    Keying::Dtls(DtlsDescription { fingerprints, setup, tls_id: None })
+}
+
+fn dtls_offer(name: &str, setup: Setup, mux: bool) -> Vec<u8> {
+    let terms = OfferTerms { keying: Some(handshake(name, setup)), mux, ..OfferTerms::new(&[AudioCodec::Pcmu]) };
+    sdp::offer_by("127.0.0.1:4000".parse().unwrap(), (1, 1), &terms).to_bytes()
+}
+
+fn dtls_answer(offer: &[u8], name: &str, setup: Setup) -> Vec<u8> {
+    let offer = SessionDescription::parse(offer).unwrap();
+    let mut keys = |theirs: &Keying, _| {
+        let Keying::Dtls(theirs) = theirs else { panic!("{theirs:?}") };
+        assert_eq!((theirs.setup, theirs.fingerprints.len()), (Setup::Actpass, 1), "RFC 5763 §5");
+        Some(handshake(name, setup))
+    };
+    let local = "127.0.0.1:4100".parse().unwrap();
+    sdp::answer_by(&offer, local, (1, 1), &[AudioCodec::Pcmu], Secrecy::Required(&mut keys)).unwrap().0.to_bytes()
+}
+
+fn with_certificate(mut floor: Floor) -> Floor {
+    floor.center.set_fingerprint(certificate("ours"));
+    floor
+}
+
+#[test]
+fn a_handshake_is_answered_by_the_part_that_waits_and_stays_over_a_hold() {
+    let mut floor = with_certificate(Floor::new());
+    floor.invite("127.0.0.1:5070", SUPPORT, Some(dtls_offer("phone", Setup::Actpass, true)));
+    let call = floor.opened();
+    let first = params(&floor, call.leg).unwrap();
+    let dtls = first.dtls.expect("encrypted");
+    assert_eq!(
+        (dtls.role, dtls.fingerprints[0], first.rtcp),
+        (DtlsRole::Server, Some(certificate("phone")), RtcpTo::Mux)
+    );
+    assert!(first.srtp.is_none());
+    let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else { panic!() };
+    let said = String::from_utf8(sdp).unwrap();
+    let wanted =
+        format!(" UDP/TLS/RTP/SAVP 0\r\na=fingerprint:{}\r\na=setup:passive\r\na=rtcp-mux\r\n", certificate("ours"));
+    assert!(said.contains(&wanted) && !said.contains("crypto:") && !said.contains("tls-id"), "{said}");
+
+    let held = String::from_utf8(dtls_offer("phone", Setup::Actpass, true)).unwrap().replace("sendrecv", "sendonly");
+    let reinvite = |sdp: Vec<u8>| Input::Sip(SipEvent::Reinvite { dialog: call.dialog, sdp: Some(sdp) });
+    floor.feed(reinvite(held.into_bytes()));
+    assert_eq!(params(&floor, call.leg).unwrap().dtls, Some(dtls));
+    assert!(answered_with(&mut floor).contains("a=setup:passive"));
+
+    // Another device comes in.
+    floor.feed(reinvite(dtls_offer("other", Setup::Actpass, false)));
+    let renewed = params(&floor, call.leg).unwrap();
+    let other = renewed.dtls.unwrap();
+    assert!(other.association == dtls.association + 1 && other.fingerprints[0] == Some(certificate("other")));
+    assert_eq!(renewed.rtcp, RtcpTo::NextPort);
+}
+
+#[test]
+fn a_handshake_of_ours_waits_for_our_answer() {
+    let mut floor = with_certificate(Floor::new());
+    floor.invite("127.0.0.1:5070", SUPPORT, Some(dtls_offer("phone", Setup::Passive, true)));
+    let call = floor.opened();
+    let told = |it: &Effect| match it {
+        Effect::Media(Media::AddRtp { params, .. }) => params.is_some(),
+        _ => false,
+    };
+    assert!(!floor.seen.iter().any(told), "nobody knows our certificate before our answer");
+    let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else { panic!() };
+    assert!(String::from_utf8(sdp).unwrap().contains("a=setup:active"));
+    assert_eq!(params(&floor, call.leg).unwrap().dtls.unwrap().role, DtlsRole::Client);
+}
+
+#[test]
+fn a_handshake_is_offered_where_the_settings_say_so_and_nothing_else_is_taken() {
+    let mut floor = with_certificate(with_trunk());
+    let trunk = floor.center.directory.trunks[0].id;
+    let mut telephony = settings(&floor);
+    telephony.outbound[0].encryption = Encryption::Dtls;
+    telephony.inbound = vec![InboundTrunk { trunk, encryption: Encryption::Dtls }];
+    set_telephony(&mut floor, telephony);
+    for refused in [offer(), secure_offer(LINE)] {
+        floor.seen.clear();
+        floor.invite("127.0.0.1:5070", SUPPORT, Some(refused));
+        assert!(floor.rejected_with(488));
+    }
+    let asha = SocketId(1);
+    floor.sign_in(asha, ASHA);
+    let dial = ClientMessage::Dial { to: "+447700900601".to_owned(), department: None, device: None, callback: None };
+    let id: CallId = floor.client(asha, dial).unwrap()["call"].as_str().unwrap().parse().unwrap();
+    floor.browser_up(asha, id);
+    let far = open(&mut floor);
+    let invitation = invites(&floor).pop().unwrap();
+    let said = String::from_utf8(invitation.sdp.clone()).unwrap();
+    assert!(
+        said.contains("UDP/TLS/RTP/SAVP 0 8 101") && said.contains("a=tls-id:") && said.contains("a=rtcp-mux"),
+        "{said}"
+    );
+
+    let dialog = invitation.dialog;
+    let sdp = Some(dtls_answer(&invitation.sdp, "phone", Setup::Active));
+    floor.feed(Input::Sip(SipEvent::Answered { dialog, sdp }));
+    let first = params(&floor, far).unwrap().dtls.expect("encrypted");
+    assert_eq!((first.role, first.fingerprints[0]), (DtlsRole::Server, Some(certificate("phone"))));
+    floor.client(asha, ClientMessage::Hold { call: id }).unwrap();
+    let Some(Sip::Offer { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Offer { .. })) else { panic!() };
+    let sdp = Some(dtls_answer(&sdp, "phone", Setup::Active));
+    floor.feed(Input::Sip(SipEvent::OfferAnswered { dialog, sdp }));
+    assert_eq!(params(&floor, far).unwrap().dtls, Some(first), "the association stays");
+
+    // Its certificate turns out to be another one: the media core tells.
+    let why = SecureFailure::Fingerprint;
+    floor.feed(Input::Media(FromMedia::Event(MediaEvent::SecureFailed { leg: far, why })));
+    assert!(floor.commanded(|it| matches!(it, Sip::HangUp { dialog: of } if *of == dialog)).is_some());
+    let ended = floor.logged().expect("a record");
+    assert_eq!(ended.ended_by, Some(EndedBy::System));
+    let step = ended.steps.iter().find(|step| step.what == StepKind::SoundRefused).expect("the record says why");
+    assert!(step.text.as_ref().is_some_and(|text| text.0.contains("certificate")), "{step:?}");
+}
+
+#[test]
+fn without_a_certificate_of_ours_a_handshake_is_refused() {
+    let mut floor = Floor::new();
+    floor.invite("127.0.0.1:5070", SUPPORT, Some(dtls_offer("phone", Setup::Actpass, true)));
+    assert!(floor.rejected_with(488));
 }
 
 #[test]

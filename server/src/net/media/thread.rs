@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use cordboard_media::dtls::Fingerprint;
 use cordboard_media::{Command, CoreConfig, Event, Input, MediaCore, Output};
 use cordboard_shared::id::LegId;
 use mio::net::UdpSocket;
@@ -52,6 +53,7 @@ pub struct MediaCounters {
 pub(super) struct Started {
     pub(super) waker: Arc<Waker>,
     pub(super) webrtc: SocketAddr,
+    pub(super) fingerprint: Fingerprint,
 }
 
 pub(super) fn start(
@@ -74,6 +76,7 @@ pub(super) fn start(
         seed,
     })
     .map_err(io::Error::other)?;
+    let fingerprint = core.fingerprint();
     let writer = RecordingWriter::start(config.recordings_dir, events.clone(), Arc::clone(&counters))?;
     let thread = MediaThread {
         poll,
@@ -92,7 +95,7 @@ pub(super) fn start(
         counters,
     };
     std::thread::Builder::new().name("media".into()).spawn(move || thread.run())?;
-    Ok(Started { waker, webrtc: bound })
+    Ok(Started { waker, webrtc: bound, fingerprint })
 }
 
 /// Whether the loop goes on.
@@ -320,6 +323,7 @@ impl MediaThread {
             | Event::RecordResumed { .. }
             | Event::MediaLost { .. }
             | Event::MediaBack { .. }
+            | Event::SecureFailed { .. }
             | Event::Audio { .. }
             | Event::Stats { .. } => self.tell(FromMedia::Event(event)),
         }

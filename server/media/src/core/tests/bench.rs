@@ -13,7 +13,9 @@ use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Rtc, RtcConfig};
 
 use crate::core::{BrowserCodecs, CoreConfig, Input, MediaCore};
+use crate::dtls::{self, Handshake, Outcome};
 use crate::dtmf::DtmfEvent;
+use crate::leg::Component;
 use crate::packet::RtpPacket;
 use crate::srtp::SrtpSession;
 use crate::tone::sine;
@@ -41,6 +43,25 @@ pub(super) struct Bench {
     pub(super) network: Option<Network>,
     /// Control packets that were sent.
     pub(super) reports: Vec<(LegId, SocketAddr, Vec<u8>)>,
+    /// The phones' side of handshakes.
+    pub(super) hands: BTreeMap<(LegId, Component), Hand>,
+    /// Which of the datagrams of handshakes get lost, the first one the lowest bit, and how many there were.
+    pub(super) lost: u64,
+    pub(super) shaken: u32,
+}
+
+/// A phone's side of a handshake.
+pub(super) struct Hand {
+    pub(super) handshake: Handshake,
+    pub(super) outcome: Option<Outcome>,
+    /// When it ended, in milliseconds since the start.
+    pub(super) ended: Option<u64>,
+}
+
+impl Hand {
+    pub(super) fn new(handshake: Handshake) -> Self {
+        Self { handshake, outcome: None, ended: None }
+    }
 }
 
 /// A bad network from the phones to the core: seeded, so that each run is the same.
@@ -167,6 +188,9 @@ impl Bench {
             recorded: Vec::new(),
             network: None,
             reports: Vec::new(),
+            hands: BTreeMap::new(),
+            lost: 0,
+            shaken: 0,
         }
     }
 
@@ -201,6 +225,15 @@ impl Bench {
         };
         self.phones.insert(leg, phone);
         self.command(Command::AddRtp { leg, params: Some(params(address, codec)) });
+    }
+
+    /// A phone that was called and has not answered.
+    pub(super) fn add_phone_without_answer(&mut self, leg: LegId, codec: Codec, tone: f64) {
+        let leg_before = self.core.leg_count();
+        self.add_phone(leg, codec, tone);
+        self.command(Command::Remove { leg });
+        self.command(Command::AddRtp { leg, params: None });
+        assert_eq!(self.core.leg_count(), leg_before + 1);
     }
 
     /// A browser that says this tone and is connected; its gate is open.
@@ -287,13 +320,16 @@ impl Bench {
             let phones = self.phones.values().filter(|phone| phone.tone.is_some()).map(|phone| phone.next);
             let browsers = self.browsers.values().map(Browser::due);
             let on_way = self.network.iter().flat_map(|network| network.on_way.keys()).map(|(at, _)| *at).next();
-            let next = phones.chain(browsers).chain(core).chain(on_way).min().filter(|next| *next <= until);
+            let hands = self.hands.values().filter_map(|hand| hand.handshake.deadline());
+            let next =
+                phones.chain(browsers).chain(core).chain(on_way).chain(hands).min().filter(|next| *next <= until);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
             if core.is_some_and(|at| at <= self.now) {
                 self.input(Input::Timeout);
             }
             self.deliver();
+            self.hands_due();
             self.phones_speak();
             self.browsers_speak();
         }
@@ -326,6 +362,64 @@ impl Bench {
             let (leg, from, bytes) = entry.remove();
             self.input(Input::Rtp { leg, from, bytes: &bytes });
         }
+    }
+
+    /// The phone begins the handshake.
+    pub(super) fn shake(&mut self, leg: LegId, component: Component) {
+        let mut out = Vec::new();
+        self.hands.get_mut(&(leg, component)).unwrap().handshake.start(self.now, &mut out);
+        self.hand_sends(leg, component, out);
+        self.drain();
+    }
+
+    fn hands_due(&mut self) {
+        for (leg, component) in self.hands.keys().copied().collect::<Vec<_>>() {
+            let mut out = Vec::new();
+            let hand = self.hands.get_mut(&(leg, component)).unwrap();
+            hand.handshake.timeout(self.now, &mut out);
+            self.hand_sends(leg, component, out);
+            self.drain();
+        }
+    }
+
+    fn hand_takes(&mut self, leg: LegId, component: Component, bytes: &[u8]) {
+        if self.loses() {
+            return;
+        }
+        let ms = self.ms();
+        let Some(hand) = self.hands.get_mut(&(leg, component)) else { return };
+        let mut out = Vec::new();
+        if let Some(outcome) = hand.handshake.receive(self.now, bytes, &mut out) {
+            (hand.outcome, hand.ended) = (Some(outcome), Some(ms));
+            if let (Outcome::Keys { keys, .. }, Component::Rtp) = (outcome, component) {
+                self.phones.get_mut(&leg).unwrap().srtp = SrtpSession::new(keys);
+            }
+        }
+        self.hand_sends(leg, component, out);
+    }
+
+    fn hand_sends(&mut self, leg: LegId, component: Component, datagrams: Vec<Vec<u8>>) {
+        let mut from = self.phones[&leg].address;
+        for bytes in datagrams {
+            if self.loses() {
+                continue;
+            }
+            let bytes = &bytes;
+            let input = match component {
+                Component::Rtp => Input::Rtp { leg, from, bytes },
+                Component::Rtcp => {
+                    from.set_port(self.phones[&leg].address.port() + 1);
+                    Input::Rtcp { leg, from, bytes }
+                }
+            };
+            self.core.handle_input(self.now, input);
+        }
+    }
+
+    /// Whether the next datagram of a handshake gets lost.
+    fn loses(&mut self) -> bool {
+        self.shaken += 1;
+        self.lost.checked_shr(self.shaken - 1).is_some_and(|rest| rest & 1 == 1)
     }
 
     fn phones_speak(&mut self) {
@@ -377,6 +471,14 @@ impl Bench {
                 Output::Event(Event::Stats { .. }) => {}
                 Output::Event(Event::RecordedFrames { samples, .. }) => self.recorded.extend(samples),
                 Output::Event(event) => self.on_event(event),
+                Output::Rtp { leg, to, bytes } if dtls::is_dtls(&bytes) => {
+                    assert_eq!(self.phones[&leg].address, to);
+                    self.hand_takes(leg, Component::Rtp, &bytes);
+                }
+                Output::Rtcp { leg, to, bytes } if dtls::is_dtls(&bytes) => {
+                    assert_eq!(self.phones[&leg].address.port() + 1, to.port());
+                    self.hand_takes(leg, Component::Rtcp, &bytes);
+                }
                 Output::Rtp { leg, to, bytes } => {
                     let ms = self.ms();
                     let Some(phone) = self.phones.get_mut(&leg) else { continue };
