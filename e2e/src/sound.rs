@@ -8,14 +8,12 @@
 )]
 
 use std::f64::consts::TAU;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-
-use crate::stack::SOON;
-use crate::wait::until;
 
 /// Of a part that is looked for, so much is compared, in seconds.
 const LIKENESS: f64 = 0.200;
@@ -25,23 +23,13 @@ const WAV_HEAD: usize = 44;
 
 /// How much sound a WAV file holds so far that is still being written: its head does not tell yet.
 pub fn written(path: &Path) -> Result<Duration> {
-    let file = fs::read(path)?;
-    let head = file.get(..WAV_HEAD).context("the recording has not begun")?;
+    let mut head = [0; WAV_HEAD];
+    let mut file = File::open(path)?;
+    file.read_exact(&mut head).context("the recording has not begun")?;
     let rate = u32::from_le_bytes([head[28], head[29], head[30], head[31]]);
     ensure!(rate > 0, "{} has no rate", path.display());
-    Ok(Duration::from_secs_f64((file.len() - WAV_HEAD) as f64 / f64::from(rate)))
-}
-
-/// Waits until as much more sound has come, by a measure of what is there.
-pub async fn expect_more(more: Duration, measure: impl Fn() -> Result<Duration>) -> Result<()> {
-    let wanted = measure()? + more;
-    // As long again: sound comes in its own time, whatever the machine does.
-    until(&format!("{} ms more sound", more.as_millis()), more * 2 + SOON, async || {
-        let heard = measure()?;
-        ensure!(heard >= wanted, "{} ms are missing", wanted.saturating_sub(heard).as_millis());
-        anyhow::Ok(())
-    })
-    .await
+    let length = file.metadata()?.len() - WAV_HEAD as u64;
+    Ok(Duration::from_secs_f64(length as f64 / f64::from(rate)))
 }
 
 /// Samples of one channel.

@@ -17,7 +17,6 @@ use cordboard_e2e::telephony::Talk;
 use cordboard_e2e::tone::{self, Expected};
 use cordboard_e2e::wait::until;
 use serde_json::json;
-use tokio::time::sleep;
 
 const CALLER: &str = "+447700900711";
 const CALLER_TONE: f64 = 440.0;
@@ -27,6 +26,8 @@ const CARRIER_TONE: f64 = 520.0;
 const MICROPHONE: f64 = 1_000.0;
 /// A recording has to be long enough to be judged.
 const TALK: Duration = Duration::from_secs(5);
+/// How long a caller hears music.
+const HELD: Duration = Duration::from_secs(2);
 /// So many packets before the largest number, the caller's sequence numbers begin.
 const BEFORE_ROLLOVER: u16 = 75;
 
@@ -171,7 +172,7 @@ fn an_encrypted_caller_and_a_browser_hear_each_other_and_opus_meets_g711() {
         foreign.expect_answered(SOON).await?;
         asha.expect_hears(panel::EAR, CALLER_TONE, MICROPHONE, SOON).await?;
         expect_codec(&asha, "audio/PCMU").await?;
-        sleep(TALK).await;
+        foreign.expect_more(TALK).await?;
         panel::hang_up(&asha).await?;
         foreign.expect_over(SOON).await?;
         foreign.hang_up().await?;
@@ -243,12 +244,12 @@ fn a_phone_encrypted_by_dtls_and_a_browser_hear_each_other_before_and_after_a_ho
         panel::answer(&asha).await?;
         foreign.expect_answered(SOON).await?;
         asha.expect_hears(panel::EAR, CALLER_TONE, MICROPHONE, SOON).await?;
-        sleep(TALK).await;
+        foreign.expect_more(TALK).await?;
         asha.button("Hold").within(panel::current(&asha)).click().await?;
-        sleep(Duration::from_secs(2)).await;
+        foreign.expect_more(HELD).await?;
         asha.button("Resume").within(panel::current(&asha)).click().await?;
         asha.expect_hears(panel::EAR, CALLER_TONE, MICROPHONE, SOON).await?;
-        sleep(TALK).await;
+        foreign.expect_more(TALK).await?;
         panel::hang_up(&asha).await?;
         foreign.expect_over(SOON).await?;
         foreign.hang_up().await?;
@@ -281,7 +282,7 @@ fn a_desk_phone_is_offered_dtls_and_holds() {
             near.offer(way, SOON).await?;
         }
         near.expect_hears(CALLER_TONE, &[], SOON).await?;
-        sleep(TALK).await;
+        dev.expect_more(TALK).await?;
         near.hang_up()?;
         office.expect_no_calls().await?;
 
@@ -328,7 +329,7 @@ fn a_desk_phone_speaks_sip_by_tls_and_its_sound_is_encrypted() {
         near.expect_other_sound(&[CALLER_TONE], SOON).await?;
         dev.command("resume", "").await?;
         near.expect_hears(CALLER_TONE, &[], SOON).await?;
-        sleep(TALK).await;
+        dev.expect_more(TALK).await?;
         near.hang_up()?;
         office.expect_no_calls().await?;
 

@@ -111,11 +111,11 @@ fn a_phone_speaks_opus_where_the_settings_allow_it() {
         let opus = Baresip::dial_in_opus(journey, "+447700900975", ASHA_DIRECT, office.stack.sip, CALLER_TONE)?;
         let near = phone.expect_call(0, SOON).await?;
         near.expect_hears(CALLER_TONE, &[], SOON).await?;
-        sleep(TALK).await;
+        opus.expect_more(TALK).await?;
         near.offer(Direction::SendOnly, SOON).await?;
         near.offer(Direction::SendRecv, SOON).await?;
         near.expect_hears(CALLER_TONE, &[], SOON).await?;
-        sleep(TALK).await;
+        opus.expect_more(TALK).await?;
         near.hang_up()?;
         opus.expect_over(SOON).await?;
         opus.hang_up().await?;

@@ -280,7 +280,7 @@ async fn a_long_request_comes_back_to_udp_where_the_connection_is_refused() {
     let (handle, _events) = start(&SipConfig { udp: vec![any()], ..SipConfig::default() }, 1).unwrap();
     let socket = UdpSocket::bind(any()).await.unwrap();
     send_large(&handle, socket.local_addr().unwrap());
-    let mut buffer = [0; 65_535];
+    let mut buffer = vec![0; 65_535];
     let (length, _) = tokio::time::timeout(PATIENCE, socket.recv_from(&mut buffer)).await.unwrap().unwrap();
     let text = std::str::from_utf8(&buffer[..length]).unwrap();
     assert!(length > 1_300 && text.contains("\r\nVia: SIP/2.0/UDP 127.0.0.1:"), "{text}");

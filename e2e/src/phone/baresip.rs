@@ -209,9 +209,9 @@ impl Baresip {
         Ok(())
     }
 
-    /// Waits until its recording is so much longer.
+    /// Waits until its recordings are so much longer.
     pub async fn expect_more(&self, more: Duration) -> Result<()> {
-        sound::expect_more(more, || sound::written(&self.recording("-dec.wav")?)).await
+        super::expect_more(more, || self.recordings("-dec.wav")?.iter().map(|it| sound::written(it)).sum()).await
     }
 
     /// What it heard, to be asked for after [`Baresip::hang_up`].

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::journey::Journey;
 use crate::process::Program;
-use crate::sound::{self, Sound};
+use crate::sound::Sound;
 use crate::wait::until;
 use crate::{port, tone, tools};
 
@@ -74,7 +74,7 @@ impl Linphone {
     /// Waits until its recording is so much longer.
     pub async fn expect_more(&self, more: Duration) -> Result<()> {
         // Its file gets a head at the end.
-        sound::expect_more(more, || {
+        super::expect_more(more, || {
             let bytes = fs::metadata(&self.heard)?.len().saturating_sub(WAV_HEAD as u64);
             Ok(Duration::from_millis(bytes * 1_000 / (2 * u64::from(RATE))))
         })

@@ -128,7 +128,7 @@ impl RsipCall {
 
     /// Waits until it has heard so much more.
     pub async fn expect_more(&self, more: Duration) -> Result<()> {
-        sound::expect_more(more, || Ok(self.heard().length())).await
+        super::expect_more(more, || Ok(self.heard().length())).await
     }
 
     /// What it has heard so far.

@@ -218,7 +218,7 @@ pub enum Side {
 }
 
 /// Where and how a phone leg wants its audio, from its SDP. Made by [`RtpParams::new`], refined field by field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RtpParams {
     /// Address of its `c=` and `m=` lines. Used until packets from elsewhere prove a NAT between.
     pub remote: SocketAddr,
@@ -233,11 +233,19 @@ pub struct RtpParams {
     pub flow: Flow,
     /// Where its control packets go.
     pub rtcp: RtcpTo,
-    /// Keys, when the audio is encrypted (`RTP/SAVP` with `a=crypto`, RFC 4568).
-    pub srtp: Option<SrtpParams>,
-    /// Whose certificate to expect, when the keys come from a handshake (`UDP/TLS/RTP/SAVP`, RFC 5764). It goes before
-    /// [`Self::srtp`].
-    pub dtls: Option<DtlsParams>,
+    /// How its packets are protected, both ways.
+    pub security: Security,
+}
+
+/// How the packets of a phone leg are protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Security {
+    /// Not at all (`RTP/AVP`).
+    Clear,
+    /// With keys that the two descriptions name (`RTP/SAVP` with `a=crypto`, RFC 4568).
+    Sdes(SrtpParams),
+    /// With keys of a handshake between certificates that they name (`UDP/TLS/RTP/SAVP`, RFC 5764).
+    Dtls(DtlsParams),
 }
 
 impl RtpParams {
@@ -250,8 +258,7 @@ impl RtpParams {
             dtmf: None,
             flow: Flow::Both,
             rtcp: RtcpTo::NextPort,
-            srtp: None,
-            dtls: None,
+            security: Security::Clear,
         }
     }
 }

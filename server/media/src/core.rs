@@ -65,7 +65,6 @@ pub enum CoreError {
 
 /// What goes into a core.
 #[derive(Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "passed on at once, never kept; commands are rare")]
 pub enum Input<'a> {
     /// A datagram from the `WebRTC` socket.
     WebRtc {

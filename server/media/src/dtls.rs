@@ -6,11 +6,10 @@
 mod fingerprint;
 mod handshake;
 
+use std::sync::Arc;
+
 pub use self::fingerprint::{Fingerprint, FingerprintError};
 pub(crate) use self::handshake::{Handshake, Identity, Outcome};
-
-/// Fingerprints of one far side that are looked at; more would only be an attack.
-pub const MAX_FINGERPRINTS: usize = 4;
 
 /// Who begins the handshake (`a=setup`, RFC 4145 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +21,10 @@ pub enum DtlsRole {
 }
 
 /// What a phone leg that is encrypted by DTLS has to know of the far side, from its SDP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DtlsParams {
     /// Its `a=fingerprint` lines: its certificate must be one of these (RFC 8122 §5).
-    pub fingerprints: [Option<Fingerprint>; MAX_FINGERPRINTS],
+    pub fingerprints: Arc<[Fingerprint]>,
     /// Our part in the handshake.
     pub role: DtlsRole,
     /// Counts the associations of the leg: with another number a new handshake is made, with the same the keys stay.

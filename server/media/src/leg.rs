@@ -148,7 +148,13 @@ impl Leg {
         self.next_frame = None;
     }
 
-    pub(crate) fn set_rtp(&mut self, now: Instant, params: RtpParams, identity: &Identity, out: &mut Vec<GuardOutput>) {
+    pub(crate) fn set_rtp(
+        &mut self,
+        now: Instant,
+        params: &RtpParams,
+        identity: &Identity,
+        out: &mut Vec<GuardOutput>,
+    ) {
         let Line::Rtp(line) = &mut self.line else { return };
         line.set(now, params, identity, out);
         let tones = params.dtmf.is_none() && params.codec.g711().is_some();

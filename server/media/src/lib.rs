@@ -35,7 +35,7 @@ mod watch;
 
 pub use clip::{Clip, ClipError};
 pub use codec::{Codec, G711};
-pub use command::{Command, Flow, PlayId, RtcpTo, RtpParams, Side, Source};
+pub use command::{Command, Flow, PlayId, RtcpTo, RtpParams, Security, Side, Source};
 pub use cordboard_shared::id::{LegId, RecordingId};
 pub use core::{BrowserCodecs, CoreConfig, CoreError, Input, MediaCore};
 pub use event::{AudioStats, AudioVerdict, Event, Output, RecordEnd};

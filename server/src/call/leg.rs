@@ -6,7 +6,7 @@ mod keys;
 use std::net::SocketAddr;
 
 use cordboard_media::dtls::{DtlsRole, SecureFailure};
-use cordboard_media::{Codec, Command as Media, Flow, RtcpTo, RtpParams};
+use cordboard_media::{Codec, Command as Media, Flow, RtcpTo, RtpParams, Security};
 use cordboard_shared::call::StepKind;
 use cordboard_shared::id::{CallId, LegId};
 use cordboard_shared::telephony::{Encryption, SoundCodec};
@@ -184,7 +184,8 @@ impl SipLeg {
     /// What the media leg has to know of what was agreed on.
     fn rtp_params(&self) -> Option<RtpParams> {
         let audio = self.audio.as_ref()?;
-        self.terms.keys.protect(audio.protection, rtp_params(audio))
+        let security = self.terms.keys.protect(audio.protection)?;
+        Some(RtpParams { security, ..rtp_params(audio) })
     }
 
     /// The same before our answer was sent: a handshake that is ours to begin waits for it, since nobody can know our
@@ -393,7 +394,7 @@ pub(super) fn rtp_params(audio: &NegotiatedAudio) -> RtpParams {
 
 /// Whether a handshake is ours to begin.
 fn begins(params: &RtpParams) -> bool {
-    params.dtls.is_some_and(|dtls| dtls.role == DtlsRole::Client)
+    matches!(&params.security, Security::Dtls(dtls) if dtls.role == DtlsRole::Client)
 }
 
 /// A session id for SDP: any number that differs from call to call (RFC 8866 §5.2).

@@ -77,7 +77,7 @@ impl MediaCore {
 
     fn update_rtp(&mut self, now: Instant, leg: LegId, params: &RtpParams) {
         let Some(found) = self.legs.get_mut(&leg) else { return };
-        found.set_rtp(now, *params, &self.identity, &mut self.guard_outputs);
+        found.set_rtp(now, params, &self.identity, &mut self.guard_outputs);
         found.start_frames(now);
         self.timers.set(Wake::Frame(leg), found.next_frame());
         self.after_guard(now, leg);

@@ -110,7 +110,7 @@ pub(crate) struct Shut;
 
 impl DtlsGuard {
     pub(crate) fn new(identity: &Identity, params: DtlsParams) -> Self {
-        Self { params, rtp: Association::new(identity, params.role), rtcp: None }
+        Self { rtp: Association::new(identity, params.role), rtcp: None, params }
     }
 
     pub(crate) fn is_of(&self, params: &DtlsParams) -> bool {
@@ -196,7 +196,7 @@ impl DtlsGuard {
         let session = match outcome {
             // RFC 5763 §5: "If the fingerprint … does not match the hashed certificate, then the endpoint MUST tear
             // down the media session immediately."
-            Outcome::Keys { certificate, .. } if !self.params.fingerprints.contains(&Some(certificate)) => {
+            Outcome::Keys { certificate, .. } if !self.params.fingerprints.contains(&certificate) => {
                 return out.push(GuardOutput::Failed(SecureFailure::Fingerprint));
             }
             Outcome::Keys { keys, .. } => SrtpSession::new(keys),

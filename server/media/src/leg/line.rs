@@ -13,7 +13,7 @@ use crate::receive::Receiver;
 use crate::rtcp::{self, Sent};
 use crate::source_lock::SourceLock;
 use crate::stream::Slot;
-use crate::{Codec, Flow, RtcpTo, RtpParams};
+use crate::{Codec, Flow, RtcpTo, RtpParams, Security};
 
 /// The payload type of comfort noise at 8 kHz (RFC 3551 §6).
 const COMFORT_NOISE: u8 = 13;
@@ -95,7 +95,7 @@ impl RtpLine {
         }
     }
 
-    pub(crate) fn set(&mut self, now: Instant, params: RtpParams, identity: &Identity, out: &mut Vec<GuardOutput>) {
+    pub(crate) fn set(&mut self, now: Instant, params: &RtpParams, identity: &Identity, out: &mut Vec<GuardOutput>) {
         let g711 = params.codec.g711().is_some();
         let format = Format {
             audio: vec![(params.codec, params.payload_type)],
@@ -113,14 +113,14 @@ impl RtpLine {
         if self.rtcp != params.rtcp {
             (self.rtcp, self.rtcp_from) = (params.rtcp, None);
         }
-        match (params.srtp, params.dtls) {
-            (_, Some(dtls)) => {
-                if self.guard.dtls().is_none_or(|before| !before.is_of(&dtls)) {
-                    self.guard = Guard::Dtls(Box::new(DtlsGuard::new(identity, dtls)));
+        match &params.security {
+            Security::Clear => self.guard = Guard::Clear,
+            Security::Sdes(keys) => self.guard.set_keys(*keys),
+            Security::Dtls(dtls) => {
+                if self.guard.dtls().is_none_or(|before| !before.is_of(dtls)) {
+                    self.guard = Guard::Dtls(Box::new(DtlsGuard::new(identity, dtls.clone())));
                 }
             }
-            (Some(keys), None) => self.guard.set_keys(keys),
-            (None, None) => self.guard = Guard::Clear,
         }
         if let Some(dtls) = self.guard.dtls() {
             dtls.signal(now, identity, (params.remote, params.rtcp), out);

@@ -1,8 +1,9 @@
 //! Whose certificates a phone leg's handshake expects, who begins it, and when it is another one (RFC 5763, RFC 8842).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use cordboard_media::dtls::{DtlsParams, DtlsRole, Fingerprint, MAX_FINGERPRINTS};
+use cordboard_media::dtls::{DtlsParams, DtlsRole, Fingerprint};
 use cordboard_sip::sdp::{DtlsDescription, Setup};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::RngCore;
@@ -79,7 +80,7 @@ impl Handshake {
 
     /// What the media leg has to know.
     pub(super) fn agreed(&self) -> Option<DtlsParams> {
-        self.agreed.as_ref().map(|agreed| agreed.params)
+        self.agreed.as_ref().map(|agreed| agreed.params.clone())
     }
 
     pub(super) fn forget(&mut self) {
@@ -121,7 +122,7 @@ impl Agreed {
     /// Whether a later description means this association still. RFC 8842 §5.1: `tls-id` tells, and where there is
     /// none, another certificate, role or address makes another one.
     fn is_of(&self, theirs: &DtlsDescription, role: DtlsRole, remote: SocketAddr) -> bool {
-        let same = fingerprints(theirs) == Some(self.params.fingerprints) && role == self.params.role;
+        let same = fingerprints(theirs).is_some_and(|it| it == self.params.fingerprints) && role == self.params.role;
         match (&self.tls_id, &theirs.tls_id) {
             (Some(before), Some(now)) => same && before == now,
             (None, None) => same && (remote == self.remote || is_nowhere(remote)),
@@ -135,10 +136,9 @@ fn is_nowhere(remote: SocketAddr) -> bool {
 }
 
 /// Those that can be compared with; `None` when there is none.
-fn fingerprints(theirs: &DtlsDescription) -> Option<[Option<Fingerprint>; MAX_FINGERPRINTS]> {
-    let mut known = theirs.fingerprints.iter().filter_map(|value| value.parse().ok());
-    let found = std::array::from_fn(|_| known.next());
-    found[0].is_some().then_some(found)
+fn fingerprints(theirs: &DtlsDescription) -> Option<Arc<[Fingerprint]>> {
+    let known: Arc<_> = theirs.fingerprints.iter().filter_map(|value| value.parse().ok()).collect();
+    (!known.is_empty()).then_some(known)
 }
 
 /// RFC 8842 §4: at least 20 characters, 120 bits of chance.
@@ -185,8 +185,7 @@ mod tests {
             let (said, tls_id, count) = answered(&mut side, &theirs("phone", setup, None), HERE).unwrap();
             assert_eq!((said, tls_id, count), (ours, None, 1));
             let params = side.agreed().unwrap();
-            assert_eq!((params.role, params.fingerprints[0]), (role, Some(certificate("phone"))));
-            assert_eq!(params.fingerprints[1], None);
+            assert_eq!((params.role, &params.fingerprints[..]), (role, &[certificate("phone")][..]));
         }
         assert!(answered(&mut side(), &theirs("phone", Setup::Holdconn, None), HERE).is_none());
         let unknown = DtlsDescription { fingerprints: vec!["sha-1 00".to_owned()], ..theirs("", Setup::Actpass, None) };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use cordboard_media::RtpParams;
+use cordboard_media::Security;
 use cordboard_media::dtls::Fingerprint;
 use cordboard_media::srtp::{Crypto, SrtpParams, SrtpSuite};
 use cordboard_shared::telephony::Encryption;
@@ -65,12 +65,12 @@ impl Keys {
         }
     }
 
-    /// Tells the media leg what was agreed on. `None` while nothing is.
-    pub(super) fn protect(&self, protection: Protection, params: RtpParams) -> Option<RtpParams> {
+    /// What the media leg is told of what was agreed on. `None` while nothing is.
+    pub(super) fn protect(&self, protection: Protection) -> Option<Security> {
         Some(match protection {
-            Protection::Clear => params,
-            Protection::Sdes => RtpParams { srtp: Some(self.agreed()?), ..params },
-            Protection::Dtls => RtpParams { dtls: Some(self.handshake.agreed()?), ..params },
+            Protection::Clear => Security::Clear,
+            Protection::Sdes => Security::Sdes(self.agreed()?),
+            Protection::Dtls => Security::Dtls(self.handshake.agreed()?),
         })
     }
 

@@ -1,8 +1,8 @@
 //! Encrypted legs, codecs of the settings, and header fields that go from one leg to the other.
 
-use cordboard_media::dtls::{DtlsRole, Fingerprint, SecureFailure};
+use cordboard_media::dtls::{DtlsParams, DtlsRole, Fingerprint, SecureFailure};
 use cordboard_media::srtp::SrtpParams;
-use cordboard_media::{BrowserCodecs, Codec, RtcpTo, RtpParams};
+use cordboard_media::{BrowserCodecs, Codec, RtcpTo, RtpParams, Security};
 use cordboard_shared::call::StepKind;
 use cordboard_shared::telephony::{Encryption, InboundTrunk, SoundCodec, Telephony};
 use cordboard_sip::sdp::{DtlsDescription, Keying, OfferTerms, Secrecy, SessionDescription, Setup};
@@ -33,14 +33,24 @@ fn secure_answer(offer: &[u8], line: &str) -> Vec<u8> {
 /// What the media leg was told last.
 fn params(floor: &Floor, leg: LegId) -> Option<RtpParams> {
     floor.seen.iter().rev().find_map(|it| match it {
-        Effect::Media(Media::UpdateRtp { leg: of, params }) if *of == leg => Some(*params),
-        Effect::Media(Media::AddRtp { leg: of, params }) if *of == leg => Some((*params)?),
+        Effect::Media(Media::UpdateRtp { leg: of, params }) if *of == leg => Some(params.clone()),
+        Effect::Media(Media::AddRtp { leg: of, params }) if *of == leg => params.clone(),
         _ => None,
     })
 }
 
 fn keys(floor: &Floor, leg: LegId) -> Option<SrtpParams> {
-    params(floor, leg).and_then(|params| params.srtp)
+    match params(floor, leg)?.security {
+        Security::Sdes(keys) => Some(keys),
+        Security::Clear | Security::Dtls(_) => None,
+    }
+}
+
+fn dtls_of(params: &RtpParams) -> &DtlsParams {
+    match &params.security {
+        Security::Dtls(dtls) => dtls,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn answered_with(floor: &mut Floor) -> String {
@@ -183,12 +193,9 @@ fn a_handshake_is_answered_by_the_part_that_waits_and_stays_over_a_hold() {
     floor.invite("127.0.0.1:5070", SUPPORT, Some(dtls_offer("phone", Setup::Actpass, true)));
     let call = floor.opened();
     let first = params(&floor, call.leg).unwrap();
-    let dtls = first.dtls.expect("encrypted");
-    assert_eq!(
-        (dtls.role, dtls.fingerprints[0], first.rtcp),
-        (DtlsRole::Server, Some(certificate("phone")), RtcpTo::Mux)
-    );
-    assert!(first.srtp.is_none());
+    let dtls = dtls_of(&first);
+    assert_eq!((dtls.role, first.rtcp), (DtlsRole::Server, RtcpTo::Mux));
+    assert_eq!(dtls.fingerprints[..], [certificate("phone")]);
     let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else { panic!() };
     let said = String::from_utf8(sdp).unwrap();
     let wanted =
@@ -198,14 +205,14 @@ fn a_handshake_is_answered_by_the_part_that_waits_and_stays_over_a_hold() {
     let held = String::from_utf8(dtls_offer("phone", Setup::Actpass, true)).unwrap().replace("sendrecv", "sendonly");
     let reinvite = |sdp: Vec<u8>| Input::Sip(SipEvent::Reinvite { dialog: call.dialog, sdp: Some(sdp) });
     floor.feed(reinvite(held.into_bytes()));
-    assert_eq!(params(&floor, call.leg).unwrap().dtls, Some(dtls));
+    assert_eq!(dtls_of(&params(&floor, call.leg).unwrap()), dtls);
     assert!(answered_with(&mut floor).contains("a=setup:passive"));
 
     // Another device comes in.
     floor.feed(reinvite(dtls_offer("other", Setup::Actpass, false)));
     let renewed = params(&floor, call.leg).unwrap();
-    let other = renewed.dtls.unwrap();
-    assert!(other.association == dtls.association + 1 && other.fingerprints[0] == Some(certificate("other")));
+    let other = dtls_of(&renewed);
+    assert_eq!((other.association, &other.fingerprints[..]), (dtls.association + 1, &[certificate("other")][..]));
     assert_eq!(renewed.rtcp, RtcpTo::NextPort);
 }
 
@@ -221,7 +228,7 @@ fn a_handshake_of_ours_waits_for_our_answer() {
     assert!(!floor.seen.iter().any(told), "nobody knows our certificate before our answer");
     let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else { panic!() };
     assert!(String::from_utf8(sdp).unwrap().contains("a=setup:active"));
-    assert_eq!(params(&floor, call.leg).unwrap().dtls.unwrap().role, DtlsRole::Client);
+    assert_eq!(dtls_of(&params(&floor, call.leg).unwrap()).role, DtlsRole::Client);
 }
 
 #[test]
@@ -253,13 +260,14 @@ fn a_handshake_is_offered_where_the_settings_say_so_and_nothing_else_is_taken() 
     let dialog = invitation.dialog;
     let sdp = Some(dtls_answer(&invitation.sdp, "phone", Setup::Active));
     floor.feed(Input::Sip(SipEvent::Answered { dialog, sdp }));
-    let first = params(&floor, far).unwrap().dtls.expect("encrypted");
-    assert_eq!((first.role, first.fingerprints[0]), (DtlsRole::Server, Some(certificate("phone"))));
+    let first = params(&floor, far).unwrap();
+    assert_eq!(dtls_of(&first).role, DtlsRole::Server);
+    assert_eq!(dtls_of(&first).fingerprints[..], [certificate("phone")]);
     floor.client(asha, ClientMessage::Hold { call: id }).unwrap();
     let Some(Sip::Offer { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Offer { .. })) else { panic!() };
     let sdp = Some(dtls_answer(&sdp, "phone", Setup::Active));
     floor.feed(Input::Sip(SipEvent::OfferAnswered { dialog, sdp }));
-    assert_eq!(params(&floor, far).unwrap().dtls, Some(first), "the association stays");
+    assert_eq!(dtls_of(&params(&floor, far).unwrap()), dtls_of(&first), "the association stays");
 
     // Its certificate turns out to be another one: the media core tells.
     let why = SecureFailure::Fingerprint;

@@ -10,18 +10,18 @@ use crate::dtls::{DtlsParams, DtlsRole, Fingerprint, Handshake, Identity, Outcom
 use crate::leg::Component;
 use crate::packet::RtpPacket;
 use crate::srtp::SrtpSession;
-use crate::{Codec, Command, Event, Flow, RtcpTo, RtpParams, Source};
+use crate::{Codec, Command, Event, Flow, RtcpTo, RtpParams, Security, Source};
 
 const ROLES: [(DtlsRole, DtlsRole); 2] = [(DtlsRole::Server, DtlsRole::Client), (DtlsRole::Client, DtlsRole::Server)];
 
 fn dtls(fingerprint: Fingerprint, role: DtlsRole, association: u64) -> DtlsParams {
-    DtlsParams { fingerprints: [Some(Fingerprint::of(b"another")), Some(fingerprint), None, None], role, association }
+    DtlsParams { fingerprints: [Fingerprint::of(b"another"), fingerprint].into(), role, association }
 }
 
 /// What the media leg of a phone is told.
 fn told(bench: &Bench, phone: &Identity, role: DtlsRole, rtcp: RtcpTo) -> RtpParams {
-    let dtls = Some(dtls(phone.fingerprint(), role, 1));
-    RtpParams { dtls, rtcp, ..params(bench.phones[&CALLER].address, Codec::Pcmu) }
+    let security = Security::Dtls(dtls(phone.fingerprint(), role, 1));
+    RtpParams { rtcp, security, ..params(bench.phones[&CALLER].address, Codec::Pcmu) }
 }
 
 /// Two phones of which the caller is to be encrypted; it speaks in the clear as long as it has no keys.
@@ -214,7 +214,7 @@ fn keys_stay_over_a_hold_and_change_with_the_association() {
     let first = bench.hands[&(CALLER, Component::Rtp)].outcome;
     let shaken = bench.shaken;
     let open = told(&bench, &phone, DtlsRole::Server, RtcpTo::Mux);
-    bench.command(Command::UpdateRtp { leg: CALLER, params: RtpParams { flow: Flow::Neither, ..open } });
+    bench.command(Command::UpdateRtp { leg: CALLER, params: RtpParams { flow: Flow::Neither, ..open.clone() } });
     bench.phones.get_mut(&CALLER).unwrap().tone = None;
     bench.run(40_000);
     // It counts on while it is held.
@@ -223,7 +223,7 @@ fn keys_stay_over_a_hold_and_change_with_the_association() {
     caller.count_on(70_000);
     caller.tone = Some(440.0);
     caller.speak_from(now);
-    bench.command(Command::UpdateRtp { leg: CALLER, params: open });
+    bench.command(Command::UpdateRtp { leg: CALLER, params: open.clone() });
     bench.run(500);
     bench.clear();
     bench.run(2_000);
@@ -234,7 +234,7 @@ fn keys_stay_over_a_hold_and_change_with_the_association() {
     // Another device takes its place.
     let other = Identity::generate().unwrap();
     bench.hands.insert((CALLER, Component::Rtp), Hand::new(Handshake::new(&other, DtlsRole::Client)));
-    let renewed = RtpParams { dtls: Some(dtls(other.fingerprint(), DtlsRole::Server, 2)), ..open };
+    let renewed = RtpParams { security: Security::Dtls(dtls(other.fingerprint(), DtlsRole::Server, 2)), ..open };
     bench.command(Command::UpdateRtp { leg: CALLER, params: renewed });
     bench.clear();
     bench.run(500);

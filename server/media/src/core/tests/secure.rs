@@ -5,7 +5,7 @@ use super::bridge::{assert_hears, assert_silent};
 use crate::core::Input;
 use crate::packet::RtpPacket;
 use crate::srtp::{Crypto, SrtpParams, SrtpSession, SrtpSuite};
-use crate::{Codec, Command, Event, Flow, RtpParams, Source};
+use crate::{Codec, Command, Event, Flow, RtpParams, Security, Source};
 
 /// A call of which the caller's side is encrypted.
 fn secure(suite: SrtpSuite) -> (Bench, SrtpParams) {
@@ -17,7 +17,7 @@ fn secure(suite: SrtpSuite) -> (Bench, SrtpParams) {
     let mut bench = Bench::two_phones([Codec::Pcmu, Codec::Pcmu]);
     let phone = bench.phones.get_mut(&CALLER).unwrap();
     phone.srtp = SrtpSession::new(SrtpParams { suite, local: theirs.key, remote: ours.key });
-    let params = RtpParams { srtp: Some(keys), ..params(phone.address, Codec::Pcmu) };
+    let params = RtpParams { security: Security::Sdes(keys), ..params(phone.address, Codec::Pcmu) };
     bench.command(Command::UpdateRtp { leg: CALLER, params });
     (bench, keys)
 }
@@ -57,17 +57,17 @@ fn a_held_call_whose_numbers_roll_over_meanwhile_is_heard_again_both_ways() {
     for suite in SrtpSuite::ALL.into_iter().map(Some).chain([None]) {
         // How the phone counts while it is held: not at all, or on and on, past one rollover and past two.
         for counted in [0, 60_000, 100_000] {
-            let (mut bench, keys) = match suite {
+            let (mut bench, security) = match suite {
                 Some(suite) => {
                     let (bench, keys) = secure(suite);
-                    (bench, Some(keys))
+                    (bench, Security::Sdes(keys))
                 }
-                None => (Bench::two_phones([Codec::Pcmu, Codec::Pcmu]), None),
+                None => (Bench::two_phones([Codec::Pcmu, Codec::Pcmu]), Security::Clear),
             };
             bench.run(400);
             let address = bench.phones[&CALLER].address;
-            let held = RtpParams { flow: Flow::Neither, srtp: keys, ..params(address, Codec::Pcmu) };
-            bench.command(Command::UpdateRtp { leg: CALLER, params: held });
+            let held = RtpParams { flow: Flow::Neither, security, ..params(address, Codec::Pcmu) };
+            bench.command(Command::UpdateRtp { leg: CALLER, params: held.clone() });
             bench.phones.get_mut(&CALLER).unwrap().tone = None;
             bench.run(1_000);
             bench.clear();
