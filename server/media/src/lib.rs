@@ -23,6 +23,7 @@ pub mod packet;
 mod peer;
 mod receive;
 mod recorder;
+mod reports;
 mod rtcp;
 mod source_lock;
 pub mod srtp;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use cordboard_shared::id::LegId;
 
 use crate::SAMPLE_RATE;
+use crate::packet::RtpPacket;
 use crate::receive::Position;
 
 /// A jump of more packets than this begins a new run.
@@ -21,8 +22,19 @@ const MAX_CLOCK_JUMP: i64 = 3 * SAMPLE_RATE as i64;
 pub(crate) struct Slot {
     /// Never used twice: SRTP derives its nonce from it.
     pub(crate) sequence: u64,
+    /// In samples of 8 kHz.
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
+}
+
+impl Slot {
+    /// The packet with these numbers, its timestamp by a clock so much faster than 8 kHz.
+    pub(crate) fn packet(self, ssrc: u32, payload_type: u8, payload: &[u8], clock_factor: u32) -> RtpPacket<'_> {
+        #[expect(clippy::cast_possible_truncation, reason = "the wire has the low 16 bits")]
+        let sequence = self.sequence as u16;
+        let timestamp = self.timestamp.wrapping_mul(clock_factor);
+        RtpPacket { marker: self.marker, payload_type, sequence, timestamp, ssrc, payload }
+    }
 }
 
 /// Gives numbers to what is sent to one leg.

@@ -10,7 +10,8 @@ use crate::dtmf::DtmfEvent;
 use crate::packet::RtpPacket;
 use crate::peer::Peer;
 use crate::receive::Receiver;
-use crate::rtcp::{self, Sent};
+use crate::reports::{Reporter, Reports};
+use crate::rtcp;
 use crate::source_lock::SourceLock;
 use crate::stream::Slot;
 use crate::{Codec, Flow, RtcpTo, RtpParams, Security};
@@ -53,7 +54,6 @@ pub(crate) struct RtpLine {
     ssrc: u32,
     /// What we are called in reports.
     name: String,
-    started: Instant,
     /// What was negotiated and whom we listen to; nothing before the answer.
     agreed: Option<(Format, SourceLock)>,
     flow: Flow,
@@ -63,14 +63,7 @@ pub(crate) struct RtpLine {
     guard: Guard,
     /// The far side's first flight, when it came before its description.
     early: Option<(Component, SocketAddr, Vec<u8>)>,
-    sent: (u32, u32),
-    sent_at_report: u32,
-    last_timestamp: u32,
-    /// The far side's last sender report, and when it came.
-    report: Option<(u32, Instant)>,
-    remote_lost: u64,
-    remote_fraction: u8,
-    round_trip_us: Option<u32>,
+    reports: Reports,
 }
 
 impl RtpLine {
@@ -78,20 +71,13 @@ impl RtpLine {
         Self {
             ssrc,
             name,
-            started: now,
             agreed: None,
             flow: Flow::Both,
             rtcp: RtcpTo::NextPort,
             rtcp_from: None,
             guard: Guard::Clear,
             early: None,
-            sent: (0, 0),
-            sent_at_report: 0,
-            last_timestamp: 0,
-            report: None,
-            remote_lost: 0,
-            remote_fraction: 0,
-            round_trip_us: None,
+            reports: Reports::new(now),
         }
     }
 
@@ -200,18 +186,12 @@ impl RtpLine {
     pub(crate) fn seal(&mut self, slot: Slot, payload_type: u8, payload: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
         let to = self.destination()?;
         let factor = self.format().map_or(1, Format::clock_factor);
-        #[expect(clippy::cast_possible_truncation, reason = "the wire has the low 16 bits")]
-        let sequence = slot.sequence as u16;
-        let timestamp = slot.timestamp.wrapping_mul(factor);
-        let packet = RtpPacket { marker: slot.marker, payload_type, sequence, timestamp, ssrc: self.ssrc, payload };
+        let packet = slot.packet(self.ssrc, payload_type, payload, factor);
         let mut bytes = packet.to_bytes();
         if let Some(session) = self.guard.rtp().ok()? {
             session.protect(&mut bytes, slot.sequence)?;
         }
-        let (packets, octets) = self.sent;
-        let length = u32::try_from(payload.len()).unwrap_or(0);
-        self.sent = (packets.wrapping_add(1), octets.wrapping_add(length));
-        self.last_timestamp = timestamp;
+        self.reports.count(packet.timestamp, payload);
         Some((to, bytes))
     }
 
@@ -233,15 +213,7 @@ impl RtpLine {
         if self.rtcp != RtcpTo::Mux {
             self.rtcp_from = Some(from);
         }
-        if let Some(time) = told.sender_time {
-            self.report = Some((time, now));
-        }
-        if let Some(block) = told.block {
-            self.remote_lost = u64::from(block.lost);
-            self.remote_fraction = block.fraction;
-            let here = rtcp::middle(rtcp::time(self.started, now));
-            self.round_trip_us = rtcp::round_trip(here, &block).or(self.round_trip_us);
-        }
+        self.reports.take(now, &told);
         true
     }
 
@@ -253,31 +225,15 @@ impl RtpLine {
         goodbye: bool,
     ) -> Option<(SocketAddr, Vec<u8>)> {
         let (format, lock) = self.agreed.as_ref()?;
-        let factor = format.clock_factor();
+        let clock_factor = format.clock_factor();
         let audio = lock.destination()?;
         let to = match self.rtcp {
             RtcpTo::Mux => audio,
             RtcpTo::Address(at) => self.rtcp_from.unwrap_or(at),
             RtcpTo::NextPort => self.rtcp_from.unwrap_or(SocketAddr::new(audio.ip(), audio.port().checked_add(1)?)),
         };
-        let block = receiver.report().map(|mut block| {
-            block.jitter = block.jitter.saturating_mul(factor);
-            if let Some((time, at)) = self.report {
-                block.last_report = time;
-                block.since = rtcp::units(now.saturating_duration_since(at));
-            }
-            block
-        });
-        let (packets, octets) = self.sent;
-        // RFC 3550 §6.4: a sender report only if something was sent since the last one.
-        let sent = (packets != self.sent_at_report).then(|| Sent {
-            time: rtcp::time(self.started, now),
-            timestamp: self.last_timestamp,
-            packets,
-            octets,
-        });
-        self.sent_at_report = packets;
-        let mut bytes = rtcp::compound(self.ssrc, sent, block, &self.name, goodbye);
+        let by = Reporter { ssrc: self.ssrc, name: &self.name, clock_factor };
+        let mut bytes = self.reports.make(now, by, receiver, goodbye);
         if let Some(session) = self.guard.rtcp().ok()? {
             session.protect_rtcp(&mut bytes)?;
         }
@@ -291,7 +247,7 @@ impl RtpLine {
 
     /// What the far side's reports say: packets lost, of 256 of late, and the round trip in microseconds.
     pub(crate) fn remote(&self) -> (u64, u8, Option<u32>) {
-        (self.remote_lost, self.remote_fraction, self.round_trip_us)
+        self.reports.remote()
     }
 }
 

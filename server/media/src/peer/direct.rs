@@ -12,25 +12,18 @@ use str0m::rtp::Extension;
 use crate::leg::Packet;
 use crate::packet::RtpPacket;
 use crate::receive::Receiver;
-use crate::rtcp::{self, Sent};
+use crate::reports::{Reporter, Reports};
+use crate::rtcp;
 use crate::srtp::SrtpSession;
 
 /// The protection of one connection and what was counted on it.
 pub(crate) struct Direct {
     srtp: SrtpSession,
-    started: Instant,
     /// Where the library sends to, and as which stream; looked up on one packet of its own when that may have changed.
     way: Option<(SocketAddr, u32)>,
     /// Our stream, once it is known.
     ssrc: Option<u32>,
-    sent: (u32, u32),
-    sent_at_report: u32,
-    last_timestamp: u32,
-    /// The browser's last sender report, and when it came.
-    report: Option<(u32, Instant)>,
-    remote_lost: u64,
-    remote_fraction: u8,
-    round_trip_us: Option<u32>,
+    reports: Reports,
 }
 
 /// What the answer says of the stream.
@@ -61,19 +54,7 @@ impl Announced {
 
 impl Direct {
     pub(super) fn new(now: Instant, srtp: SrtpSession) -> Self {
-        Self {
-            srtp,
-            started: now,
-            way: None,
-            ssrc: None,
-            sent: (0, 0),
-            sent_at_report: 0,
-            last_timestamp: 0,
-            report: None,
-            remote_lost: 0,
-            remote_fraction: 0,
-            round_trip_us: None,
-        }
+        Self { srtp, way: None, ssrc: None, reports: Reports::new(now) }
     }
 
     /// Whether the library is known to send to this address.
@@ -116,28 +97,14 @@ impl Direct {
     /// A datagram of this packet, and where it goes. `None` when the library has to send it.
     pub(super) fn seal(&mut self, packet: &Packet, clock_factor: u32) -> Option<(SocketAddr, Vec<u8>)> {
         let (to, ssrc) = self.way?;
-        #[expect(clippy::cast_possible_truncation, reason = "the wire has the low 16 bits")]
-        let sequence = packet.slot.sequence as u16;
-        let timestamp = packet.slot.timestamp.wrapping_mul(clock_factor);
-        let mut bytes = RtpPacket {
-            marker: packet.slot.marker,
-            payload_type: packet.payload_type,
-            sequence,
-            timestamp,
-            ssrc,
-            payload: &packet.payload,
-        }
-        .to_bytes();
+        let mut bytes = packet.slot.packet(ssrc, packet.payload_type, &packet.payload, clock_factor).to_bytes();
         self.srtp.protect(&mut bytes, packet.slot.sequence)?;
         Some((to, bytes))
     }
 
     /// Counts a packet that was sent, by whomever.
     pub(super) fn count(&mut self, packet: &Packet, clock_factor: u32) {
-        let (packets, octets) = self.sent;
-        let length = u32::try_from(packet.payload.len()).unwrap_or(0);
-        self.sent = (packets.wrapping_add(1), octets.wrapping_add(length));
-        self.last_timestamp = packet.slot.timestamp.wrapping_mul(clock_factor);
+        self.reports.count(packet.slot.timestamp.wrapping_mul(clock_factor), &packet.payload);
     }
 
     /// Takes the browser's report. `false` when it is not authentic or malformed.
@@ -145,15 +112,7 @@ impl Direct {
         let ours = self.ssrc.unwrap_or(0);
         let told = self.srtp.unprotect_rtcp(bytes).and_then(|plain| rtcp::parse(&plain, ours));
         let Some(told) = told else { return false };
-        if let Some(time) = told.sender_time {
-            self.report = Some((time, now));
-        }
-        if let Some(block) = told.block {
-            self.remote_lost = u64::from(block.lost);
-            self.remote_fraction = block.fraction;
-            let here = rtcp::middle(rtcp::time(self.started, now));
-            self.round_trip_us = rtcp::round_trip(here, &block).or(self.round_trip_us);
-        }
+        self.reports.take(now, &told);
         true
     }
 
@@ -167,31 +126,15 @@ impl Direct {
         goodbye: bool,
     ) -> Option<(SocketAddr, Vec<u8>)> {
         let (to, ssrc) = self.way?;
-        let block = receiver.report().map(|mut block| {
-            block.jitter = block.jitter.saturating_mul(clock_factor);
-            if let Some((time, at)) = self.report {
-                block.last_report = time;
-                block.since = rtcp::units(now.saturating_duration_since(at));
-            }
-            block
-        });
-        let (packets, octets) = self.sent;
-        // RFC 3550 §6.4: a sender report only if something was sent since the last one.
-        let sent = (packets != self.sent_at_report).then(|| Sent {
-            time: rtcp::time(self.started, now),
-            timestamp: self.last_timestamp,
-            packets,
-            octets,
-        });
-        self.sent_at_report = packets;
-        let mut bytes = rtcp::compound(ssrc, sent, block, &announced.name, goodbye);
+        let by = Reporter { ssrc, name: &announced.name, clock_factor };
+        let mut bytes = self.reports.make(now, by, receiver, goodbye);
         self.srtp.protect_rtcp(&mut bytes)?;
         Some((to, bytes))
     }
 
     /// What the browser's reports say: packets lost, of 256 of late, and the round trip in microseconds.
     pub(super) fn remote(&self) -> (u64, u8, Option<u32>) {
-        (self.remote_lost, self.remote_fraction, self.round_trip_us)
+        self.reports.remote()
     }
 }
 

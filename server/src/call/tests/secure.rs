@@ -199,7 +199,7 @@ fn a_handshake_is_answered_by_the_part_that_waits_and_stays_over_a_hold() {
     let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else { panic!() };
     let said = String::from_utf8(sdp).unwrap();
     let wanted =
-        format!(" UDP/TLS/RTP/SAVP 0\r\na=fingerprint:{}\r\na=setup:passive\r\na=rtcp-mux\r\n", certificate("ours"));
+        format!(" UDP/TLS/RTP/SAVP 0 101\r\na=fingerprint:{}\r\na=setup:passive\r\na=rtcp-mux\r\n", certificate("ours"));
     assert!(said.contains(&wanted) && !said.contains("crypto:") && !said.contains("tls-id"), "{said}");
 
     let held = String::from_utf8(dtls_offer("phone", Setup::Actpass, true)).unwrap().replace("sendrecv", "sendonly");
