@@ -119,7 +119,7 @@ fn a_phone_speaks_opus_where_the_settings_allow_it() {
         near.hang_up()?;
         opus.expect_over(SOON).await?;
         opus.hang_up().await?;
-        let heard = opus.heard_last()?.last(TALK);
+        let heard = opus.heard()?.last(TALK);
         tone::judge(&heard, Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE })?;
         office.expect_no_calls().await
     });

@@ -209,19 +209,14 @@ impl Baresip {
         Ok(())
     }
 
-    /// Waits until its recordings are so much longer.
+    /// Waits until its recording is so much longer. It grows no more once the call was on hold.
     pub async fn expect_more(&self, more: Duration) -> Result<()> {
-        super::expect_more(more, || self.recordings("-dec.wav")?.iter().map(|it| sound::written(it)).sum()).await
+        super::expect_more(more, || sound::written(&self.recording("-dec.wav")?)).await
     }
 
     /// What it heard, to be asked for after [`Baresip::hang_up`].
     pub fn heard(&self) -> Result<Sound> {
         Sound::read(&self.recording("-dec.wav")?)
-    }
-
-    /// What it heard last, to be asked for after [`Baresip::hang_up`]: a hold may begin another recording.
-    pub fn heard_last(&self) -> Result<Sound> {
-        Sound::read(&self.recordings("-dec.wav")?.pop().context("no recording")?)
     }
 
     /// What it wrote so far.
@@ -231,16 +226,9 @@ impl Baresip {
 
     /// The recording of its first call: their names begin with the time.
     fn recording(&self, suffix: &str) -> Result<PathBuf> {
-        let first = self.recordings(suffix)?.into_iter().next();
-        first.with_context(|| format!("the phone left no recording; it said:\n{}", last_lines(&self.output(), 30)))
-    }
-
-    /// All its recordings, oldest first.
-    fn recordings(&self, suffix: &str) -> Result<Vec<PathBuf>> {
         let files = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-        let mut found: Vec<_> = files.into_iter().filter(|path| path.to_string_lossy().ends_with(suffix)).collect();
-        found.sort();
-        Ok(found)
+        let first = files.into_iter().filter(|path| path.to_string_lossy().ends_with(suffix)).min();
+        first.with_context(|| format!("the phone left no recording; it said:\n{}", last_lines(&self.output(), 30)))
     }
 
     async fn expect_log(&self, what: &str, words: &[&str], limit: Duration) -> Result<()> {

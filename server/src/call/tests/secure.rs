@@ -198,8 +198,10 @@ fn a_handshake_is_answered_by_the_part_that_waits_and_stays_over_a_hold() {
     assert_eq!(dtls.fingerprints[..], [certificate("phone")]);
     let Some(Sip::Accept { sdp, .. }) = floor.commanded(|it| matches!(it, Sip::Accept { .. })) else { panic!() };
     let said = String::from_utf8(sdp).unwrap();
-    let wanted =
-        format!(" UDP/TLS/RTP/SAVP 0 101\r\na=fingerprint:{}\r\na=setup:passive\r\na=rtcp-mux\r\n", certificate("ours"));
+    let wanted = format!(
+        " UDP/TLS/RTP/SAVP 0 101\r\na=fingerprint:{}\r\na=setup:passive\r\na=rtcp-mux\r\n",
+        certificate("ours")
+    );
     assert!(said.contains(&wanted) && !said.contains("crypto:") && !said.contains("tls-id"), "{said}");
 
     let held = String::from_utf8(dtls_offer("phone", Setup::Actpass, true)).unwrap().replace("sendrecv", "sendonly");
