@@ -267,9 +267,9 @@ impl Leg {
 
     /// Looks at how what comes from the leg is; `joined` tells whether somebody listens.
     pub(crate) fn look(&mut self, now: Instant, joined: bool, timeout: Duration, out: &mut Vec<Event>) {
-        let (browser, flows, remote_lost) = match &self.line {
-            Line::Rtp(line) => (false, line.format().is_some() && line.flow().receives(), line.remote().1),
-            Line::Peer(peer) => (true, true, peer.remote().1),
+        let (browser, flows) = match &self.line {
+            Line::Rtp(line) => (false, line.format().is_some() && line.flow().receives()),
+            Line::Peer(_) => (true, true),
         };
         let look = Look {
             browser,
@@ -278,7 +278,7 @@ impl Leg {
             received: self.receiver.received(),
             lost: self.receiver.lost(),
             jitter_us: self.receiver.jitter_us(),
-            remote_lost,
+            remote_lost: self.line.remote().fraction,
         };
         self.watch.look(now, self.id, look, timeout, out);
     }
@@ -332,18 +332,15 @@ impl Leg {
     }
 
     pub(crate) fn stats(&self) -> AudioStats {
-        let (remote_lost, _, rtt_us) = match &self.line {
-            Line::Rtp(line) => line.remote(),
-            Line::Peer(peer) => peer.remote(),
-        };
+        let remote = self.line.remote();
         AudioStats {
             received: self.receiver.received(),
             lost: self.receiver.lost(),
             refused: self.refused,
             sent: self.sent,
             jitter_us: self.receiver.jitter_us(),
-            remote_lost,
-            rtt_us,
+            remote_lost: remote.lost,
+            rtt_us: remote.round_trip,
         }
     }
 }

@@ -10,17 +10,25 @@ const LONGEST: usize = 6 * FRAME_SAMPLES;
 /// What fits one frame at any rate used here.
 const MAX_PACKET: usize = 400;
 
-/// Bits per second of what is sent: clear speech at narrow band, with room for error correction.
-const BITRATE: i32 = 20_000;
+/// Bits per second of what is sent: clear speech at narrow band.
+const BITRATE: i32 = 16_000;
+
+/// The same with room for error correction.
+const BITRATE_CORRECTED: i32 = 20_000;
 
 /// Middle effort: a third of the work of the highest, hardly heard.
 const COMPLEXITY: i32 = 5;
 
-/// What the encoder is told to expect, so that it puts its correction in.
-const EXPECTED_LOSS_PERCENT: i32 = 10;
+/// The least loss that the encoder is told to expect where there is any, so that it puts its correction in.
+const LEAST_LOSS_PERCENT: i32 = 10;
 
+/// Each packet carries a rough copy of the one before while the far side reports loss. To make it is nearly as much work as
+/// the packet, so it is not made for nothing.
 #[derive(Debug)]
-pub(crate) struct Encoder(opus::Encoder);
+pub(crate) struct Encoder {
+    inner: opus::Encoder,
+    expected_loss_percent: i32,
+}
 
 impl Encoder {
     /// `None` when the library has no memory.
@@ -29,14 +37,27 @@ impl Encoder {
         encoder.set_bitrate(Bitrate::Bits(BITRATE)).ok()?;
         encoder.set_complexity(COMPLEXITY).ok()?;
         encoder.set_inband_fec(true).ok()?;
-        encoder.set_packet_loss_perc(EXPECTED_LOSS_PERCENT).ok()?;
-        Some(Self(encoder))
+        encoder.set_packet_loss_perc(0).ok()?;
+        Some(Self { inner: encoder, expected_loss_percent: 0 })
     }
 
-    /// One frame of 20 ms.
-    pub(crate) fn encode(&mut self, frame: &[i16; FRAME_SAMPLES]) -> Option<std::sync::Arc<[u8]>> {
+    /// Takes the far side's last report: so many of 256 packets were lost.
+    fn expect_loss(&mut self, of_256: u8) -> opus::Result<()> {
+        let percent = if of_256 == 0 { 0 } else { (i32::from(of_256) * 100 / 256).max(LEAST_LOSS_PERCENT) };
+        if percent != self.expected_loss_percent {
+            let bitrate = if percent == 0 { BITRATE } else { BITRATE_CORRECTED };
+            self.inner.set_bitrate(Bitrate::Bits(bitrate))?;
+            self.inner.set_packet_loss_perc(percent)?;
+            self.expected_loss_percent = percent;
+        }
+        Ok(())
+    }
+
+    /// One frame of 20 ms, for somebody who has reported that so many of 256 packets were lost of late.
+    pub(crate) fn encode(&mut self, frame: &[i16; FRAME_SAMPLES], lost_of_256: u8) -> Option<std::sync::Arc<[u8]>> {
+        self.expect_loss(lost_of_256).ok()?;
         let mut packet = [0; MAX_PACKET];
-        let length = self.0.encode(frame, &mut packet).ok()?;
+        let length = self.inner.encode(frame, &mut packet).ok()?;
         packet.get(..length).map(std::sync::Arc::from)
     }
 }
@@ -91,7 +112,7 @@ mod tests {
             let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
             let packets: Vec<_> = sine(440.0, 4_000, 10_000.0)
                 .chunks_exact(FRAME_SAMPLES)
-                .map(|frame| encoder.encode(frame.try_into().unwrap()).unwrap())
+                .map(|frame| encoder.encode(frame.try_into().unwrap(), if lossy { 26 } else { 0 }).unwrap())
                 .collect();
             let mut heard = Vec::new();
             for (index, packet) in packets.iter().enumerate() {

@@ -26,6 +26,7 @@ use crate::core::BrowserCodecs;
 use crate::leg::{Format, Packet};
 use crate::packet::RtpPacket;
 use crate::receive::Receiver;
+use crate::reports::Remote;
 use crate::rtcp;
 
 /// Longer offers are not read.
@@ -284,9 +285,9 @@ impl Peer {
         self.direct.as_mut()?.report(now, &self.announced, receiver, factor, goodbye)
     }
 
-    /// What the browser's reports say: packets lost, of 256 of late, and the round trip in microseconds.
-    pub(crate) fn remote(&self) -> (u64, u8, Option<u32>) {
-        self.direct.as_ref().map_or((0, 0, None), |direct| direct.remote())
+    /// What the browser has reported.
+    pub(crate) fn remote(&self) -> Remote {
+        self.direct.as_ref().map_or_else(Remote::default, |direct| direct.remote())
     }
 
     pub(crate) fn timeout(&mut self, now: Instant, out: &mut Vec<PeerOutput>) {

@@ -16,9 +16,18 @@ pub(crate) struct Reports {
     last_timestamp: u32,
     /// The far side's last sender report, and when it came.
     heard: Option<(u32, Instant)>,
-    remote_lost: u64,
-    remote_fraction: u8,
-    round_trip_us: Option<u32>,
+    remote: Remote,
+}
+
+/// What the far side reports of our stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Remote {
+    /// Packets lost since the beginning.
+    pub(crate) lost: u64,
+    /// How many of 256 were lost since its report before.
+    pub(crate) fraction: u8,
+    /// In microseconds.
+    pub(crate) round_trip: Option<u32>,
 }
 
 /// Who reports.
@@ -40,9 +49,7 @@ impl Reports {
             reported: 0,
             last_timestamp: 0,
             heard: None,
-            remote_lost: 0,
-            remote_fraction: 0,
-            round_trip_us: None,
+            remote: Remote::default(),
         }
     }
 
@@ -59,10 +66,12 @@ impl Reports {
             self.heard = Some((time, now));
         }
         if let Some(block) = &told.block {
-            self.remote_lost = u64::from(block.lost);
-            self.remote_fraction = block.fraction;
             let here = rtcp::middle(rtcp::time(self.started, now));
-            self.round_trip_us = rtcp::round_trip(here, block).or(self.round_trip_us);
+            self.remote = Remote {
+                lost: u64::from(block.lost),
+                fraction: block.fraction,
+                round_trip: rtcp::round_trip(here, block).or(self.remote.round_trip),
+            };
         }
     }
 
@@ -87,8 +96,8 @@ impl Reports {
         rtcp::compound(by.ssrc, sent, block, by.name, goodbye)
     }
 
-    /// What the far side's reports say: packets lost, of 256 of late, and the round trip in microseconds.
-    pub(crate) fn remote(&self) -> (u64, u8, Option<u32>) {
-        (self.remote_lost, self.remote_fraction, self.round_trip_us)
+    /// What the far side has reported.
+    pub(crate) fn remote(&self) -> Remote {
+        self.remote
     }
 }

@@ -202,9 +202,10 @@ impl Leg {
             return;
         };
         let mut transcoder = self.transcoder.take().unwrap_or_default();
+        let lost = self.line.remote().fraction;
         for block in blocks {
             transcoder.push(block, |position, frame| {
-                let Some(payload) = self.encoder.encode(codec, frame) else { return };
+                let Some(payload) = self.encoder.encode(codec, frame, lost) else { return };
                 if let Some(slot) = self.out.passed(now, from, position, FRAME_TIME, false) {
                     self.next_frame = Some(now + PATIENCE);
                     out.push(Packet { slot, payload_type, payload });
@@ -240,7 +241,8 @@ impl Leg {
             self.next_frame = None;
             return Frame::default();
         }
-        let payload = self.encoder.encode(codec, &samples.unwrap_or([0; FRAME_SAMPLES]));
+        let lost = self.line.remote().fraction;
+        let payload = self.encoder.encode(codec, &samples.unwrap_or([0; FRAME_SAMPLES]), lost);
         let slot = self.out.own(now, FRAME_TIME);
         let over = !finished.is_empty() || dialed && self.tones.is_empty();
         if over && matches!(self.source, Some(Source::Leg(_))) && !self.mixes() {

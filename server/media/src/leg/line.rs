@@ -10,7 +10,7 @@ use crate::dtmf::DtmfEvent;
 use crate::packet::RtpPacket;
 use crate::peer::Peer;
 use crate::receive::Receiver;
-use crate::reports::{Reporter, Reports};
+use crate::reports::{Remote, Reporter, Reports};
 use crate::rtcp;
 use crate::source_lock::SourceLock;
 use crate::stream::Slot;
@@ -244,10 +244,15 @@ impl RtpLine {
     pub(crate) fn is_mux(&self) -> bool {
         self.rtcp == RtcpTo::Mux
     }
+}
 
-    /// What the far side's reports say: packets lost, of 256 of late, and the round trip in microseconds.
-    pub(crate) fn remote(&self) -> (u64, u8, Option<u32>) {
-        self.reports.remote()
+impl Line {
+    /// What the far side reports of what is sent to it.
+    pub(crate) fn remote(&self) -> Remote {
+        match self {
+            Self::Rtp(line) => line.reports.remote(),
+            Self::Peer(peer) => peer.remote(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use str0m::rtp::Extension;
 use crate::leg::Packet;
 use crate::packet::RtpPacket;
 use crate::receive::Receiver;
-use crate::reports::{Reporter, Reports};
+use crate::reports::{Remote, Reporter, Reports};
 use crate::rtcp;
 use crate::srtp::SrtpSession;
 
@@ -132,8 +132,8 @@ impl Direct {
         Some((to, bytes))
     }
 
-    /// What the browser's reports say: packets lost, of 256 of late, and the round trip in microseconds.
-    pub(super) fn remote(&self) -> (u64, u8, Option<u32>) {
+    /// What the browser has reported.
+    pub(super) fn remote(&self) -> Remote {
         self.reports.remote()
     }
 }

@@ -27,6 +27,9 @@ pub(super) const AGENT: LegId = LegId::demo(2);
 pub(super) const THIRD: LegId = LegId::demo(3);
 pub(super) const SERVER: &str = "192.0.2.1:8082";
 
+/// The far ends make packets that can be repaired: so many of 256 are expected to be lost.
+const EXPECTED_LOSS: u8 = 26;
+
 /// What a tone is sent at.
 pub(super) const LEVEL: f64 = 16_384.0;
 
@@ -427,7 +430,7 @@ impl Bench {
             let phone = self.phones.get_mut(&leg).unwrap();
             let Some(tone) = phone.tone.filter(|_| phone.next <= self.now) else { continue };
             let samples = tone_at(tone, phone.level, &mut phone.phase);
-            let payload = phone.voice.encode(phone.codec, samples[..].try_into().unwrap()).unwrap();
+            let payload = phone.voice.encode(phone.codec, samples[..].try_into().unwrap(), EXPECTED_LOSS).unwrap();
             phone.said.push(Arc::clone(&payload));
             phone.next += Duration::from_millis(20);
             let from = phone.address;
@@ -452,7 +455,7 @@ impl Bench {
                 browser.next = self.now + Duration::from_millis(20);
                 let samples = tone_at(browser.tone.unwrap(), browser.level, &mut browser.phase);
                 let (codec, payload_type) = browser.codec();
-                let payload = browser.voice.encode(codec, samples[..].try_into().unwrap()).unwrap();
+                let payload = browser.voice.encode(codec, samples[..].try_into().unwrap(), EXPECTED_LOSS).unwrap();
                 browser.write(self.now, payload_type, &payload, false);
                 browser.timestamp += 160 * codec.clock_factor();
                 sent.extend(browser.drain());

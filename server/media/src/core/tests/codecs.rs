@@ -4,6 +4,7 @@ use super::bench::{AGENT, Bench, CALLER, LEVEL, Network, config, params};
 use crate::core::{BrowserCodecs, CoreConfig, Input};
 use crate::dtmf::DtmfEvent;
 use crate::goertzel::{amplitude, decibels_above, dropouts};
+use crate::rtcp;
 use crate::tone::dtmf_tone;
 use crate::{Codec, Command, Event, RtpParams};
 
@@ -218,4 +219,31 @@ fn a_codec_that_changes_in_mid_call_is_followed() {
 
     assert_tone(&bench.phones[&AGENT].heard(), 440.0, 1_000.0, "from opus");
     assert_tone(&bench.phones[&CALLER].heard(), 1_000.0, 440.0, "to opus");
+}
+
+/// RFC 6716 §4.2.3: the second bit of a SILK frame says whether it carries a copy of the packet before.
+fn repairs(payload: &[u8]) -> bool {
+    payload[1] & 0x40 != 0
+}
+
+#[test]
+fn packets_are_made_to_be_repaired_while_the_far_side_reports_loss() {
+    let mut bench = Bench::two_phones([Codec::Opus, Codec::Pcmu]);
+    bench.run(5_010);
+    let (_, to, ours) = bench.reports.iter().find(|(leg, ..)| *leg == CALLER).cloned().unwrap();
+    let ssrc = u32::from_be_bytes(ours[4..8].try_into().unwrap());
+    let report = |bench: &mut Bench, fraction| {
+        let block = rtcp::Block { ssrc, fraction, ..rtcp::Block::default() };
+        let report = rtcp::compound(0xabc, None, Some(block), "phone", false);
+        bench.input(Input::Rtcp { leg: CALLER, from: to, bytes: &report });
+        bench.run(100);
+        bench.clear();
+        bench.run(1_000);
+        let got = &bench.phones[&CALLER].got;
+        got.iter().filter(|packet| repairs(&packet.payload)).count() * 100 / got.len()
+    };
+
+    assert_eq!(report(&mut bench, 0), 0);
+    assert!(report(&mut bench, 13) > 90);
+    assert_eq!(report(&mut bench, 0), 0);
 }
