@@ -80,6 +80,11 @@ impl Settings {
 
     /// Changes the draft.
     pub(crate) fn edit(self, change: impl FnOnce(&mut Telephony)) {
+        once(change, |change| self.change(change));
+    }
+
+    #[inline(never)]
+    fn change(self, change: &mut dyn FnMut(&mut Telephony)) {
         self.draft.update(change);
     }
 
@@ -214,4 +219,14 @@ pub(crate) fn SettingsBar() -> impl IntoView {
             {theirs}
         </section>
     }
+}
+
+/// Hands a change on as one that has a size of its own, so that what takes it is there once and not once for each change.
+pub(super) fn once<T>(change: impl FnOnce(&mut T), take: impl FnOnce(&mut dyn FnMut(&mut T))) {
+    let mut change = Some(change);
+    take(&mut |draft| {
+        if let Some(change) = change.take() {
+            change(draft);
+        }
+    });
 }

@@ -9,6 +9,7 @@ use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
+use super::document::once;
 use crate::api::{self, ApiError};
 use crate::decode;
 use crate::model::draft;
@@ -92,6 +93,11 @@ impl Editor {
 
     /// Changes the draft.
     pub(crate) fn edit(self, change: impl FnOnce(&mut Policy)) {
+        once(change, |change| self.change(change));
+    }
+
+    #[inline(never)]
+    fn change(self, change: &mut dyn FnMut(&mut Policy)) {
         self.draft.update(change);
         self.timer.set_value(Some(Timeout::new(CHECK_AFTER_MS, move || self.check())));
     }

@@ -9,6 +9,7 @@ use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
+use super::document::once;
 use super::form::TextField;
 use crate::api::{self, ApiError};
 use crate::decode;
@@ -91,6 +92,11 @@ impl FlowEditor {
 
     /// Changes the draft.
     pub(crate) fn edit(self, change: impl FnOnce(&mut Flow)) {
+        once(change, |change| self.change(change));
+    }
+
+    #[inline(never)]
+    fn change(self, change: &mut dyn FnMut(&mut Flow)) {
         self.draft.update(change);
         self.timer.set_value(Some(Timeout::new(CHECK_AFTER_MS, move || self.check())));
     }

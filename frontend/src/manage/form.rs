@@ -162,13 +162,13 @@ pub(crate) fn TimeField(label: &'static str, value: RwSignal<Option<Millis>>, pa
     }
 }
 
-/// What stands below a field: its hint, and what was found at it.
+/// What stands below a field: its hint, and what was found at it, or at one of the words in it.
 #[component]
 fn Note(id: String, hint: &'static str, at: Option<Signal<String>>) -> impl IntoView {
     view! {
         <div id=id>
             {(!hint.is_empty()).then(|| view! { <p class="field-hint">{hint}</p> })}
-            {at.map(|at| view! { <Findings at=at/> })}
+            {at.map(|at| view! { <Findings at=at below=true/> })}
         </div>
     }
 }
