@@ -164,7 +164,7 @@ fn an_encrypted_caller_and_a_browser_hear_each_other_and_opus_meets_g711() {
         office.stack.at_work(&asha, "Asha").await?;
 
         let foreign =
-            Baresip::dial_encrypted(journey, CALLER, ASHA_DIRECT, office.stack.sip, CALLER_TONE, "srtp-mand")?;
+            Baresip::dial_with(journey, CALLER, ASHA_DIRECT, office.stack.sip, CALLER_TONE, ";mediaenc=srtp-mand")?;
         panel::expect_ringing(&asha, CALLER).await?;
         panel::answer(&asha).await?;
         foreign.expect_answered(SOON).await?;
@@ -237,7 +237,7 @@ fn a_phone_encrypted_by_dtls_and_a_browser_hear_each_other_before_and_after_a_ho
         let asha = journey.person(&browser, "Asha Rao").await?;
         office.stack.at_work(&asha, "Asha").await?;
         let sip = office.stack.sip;
-        let foreign = Baresip::dial_encrypted(journey, CALLER, ASHA_DIRECT, sip, CALLER_TONE, "dtls_srtp")?;
+        let foreign = Baresip::dial_with(journey, CALLER, ASHA_DIRECT, sip, CALLER_TONE, ";mediaenc=dtls_srtp")?;
         panel::expect_ringing(&asha, CALLER).await?;
         panel::answer(&asha).await?;
         foreign.expect_answered(SOON).await?;

@@ -126,6 +126,40 @@ fn a_phone_speaks_opus_where_the_settings_allow_it() {
 }
 
 #[test]
+fn a_trunk_that_must_sign_in_calls_with_its_password_and_not_without() {
+    journey("trunk-password", async |journey| {
+        let office = Office::open(journey).await?;
+        let phone = office.desk_phone("Asha", "1003", ASHA_TONE).await?;
+        let credentials = serde_json::json!({ "username": "carrier", "password": "of-the-carrier" });
+        office.change_telephony(|telephony| telephony["trunks"][0]["credentials"] = credentials).await?;
+
+        let stranger = Softphone::open("+447700900976", office.stack.sip, CALLER_TONE)?;
+        let status = stranger.dial(ASHA_DIRECT)?.expect_over(SOON).await?;
+        ensure!(status == 401, "without a password it was answered by {status}");
+        for (password, is_right) in [("guessed", false), ("of-the-carrier", true)] {
+            let account = format!(";auth_user=carrier;auth_pass={password}");
+            let number = "+447700900977";
+            let sip = office.stack.sip;
+            let carrier = Baresip::dial_with(journey, number, ASHA_DIRECT, sip, CALLER_TONE, &account)?;
+            if is_right {
+                let near = phone.expect_call(0, SOON).await?;
+                near.expect_hears(CALLER_TONE, &[], SOON).await?;
+                carrier.expect_more(TALK).await?;
+                near.hang_up()?;
+            }
+            carrier.expect_over(SOON).await?;
+            carrier.hang_up().await?;
+            ensure!(is_right || phone.calls() == 0, "it rang for a wrong password");
+            if is_right {
+                let heard = Expected { hears: ASHA_TONE, not: CALLER_TONE, amplitude: TONE_AMPLITUDE };
+                tone::judge(&carrier.heard()?, heard)?;
+            }
+        }
+        office.expect_no_calls().await
+    });
+}
+
+#[test]
 fn a_linphone_calls() {
     journey("linphone", async |journey| {
         let office = Office::open(journey).await?;

@@ -62,6 +62,7 @@ fn every_screen_of_telephony_and_media_is_accessible_and_fits() {
             ("Mobiles", "Mobiles"),
             ("What may go out", "Limits"),
             ("During calls", "Filing calls"),
+            ("Sound", "Codecs"),
         ] {
             meera.button(part).within(parts.clone()).click().await?;
             meera.role("heading", heading).expect(SOON).await?;
@@ -77,6 +78,46 @@ fn every_screen_of_telephony_and_media_is_accessible_and_fits() {
             meera.button(part).within(parts.clone()).click().await?;
             screen(&meera, &format!("flow-{}", part.to_lowercase())).await?;
         }
+        meera.expect_no_complaints()
+    });
+}
+
+#[test]
+fn a_trunk_is_added_and_a_mistake_in_it_is_named_at_its_field() {
+    journey("trunks", async |journey| {
+        let stack = journey.stack().await?;
+        let browser = journey.browser(1_000.0).await?;
+        let meera = journey.person(&browser, "Meera Nair").await?;
+        stack.sign_in(&meera, "Meera").await?;
+        meera.goto(&format!("{}/manage/telephony", stack.url())).await?;
+        meera.role("group", "Way in: Loopback").expect(SOON).await?;
+
+        meera.button("Add a trunk").click().await?;
+        let fresh = meera.role("group", "Way in: New trunk");
+        meera.role("textbox", "Addresses").within(fresh.clone()).fill("203.0.113.0/24, 0.0.0.0/0").await?;
+        meera.role("textbox", "Name").within(fresh).fill("Carrier").await?;
+        let carrier = meera.role("group", "Way in: Carrier");
+        meera.button("Save").click().await?;
+        carrier.expect_words("anyone could call in as this trunk", SOON).await?;
+        screen(&meera, "trunk-wrong").await?;
+
+        meera.role("textbox", "Addresses").within(carrier.clone()).fill("203.0.113.0/24").await?;
+        meera.role("checkbox", "It must sign in").within(carrier.clone()).click().await?;
+        meera.role("textbox", "User").within(carrier.clone()).fill("carrier").await?;
+        meera.role("textbox", "Password").within(carrier.clone()).fill("of the carrier").await?;
+        meera.button("Save").click().await?;
+        meera.expect_words("Version 2 is in force.", SOON).await?;
+        screen(&meera, "trunk").await?;
+        let kept = stack.api_as("Meera")?.read("/core/telephony").await?;
+        ensure!(kept["trunks"][1]["credentials"]["username"] == "carrier", "{:#}", kept["trunks"]);
+
+        meera.button("Remove Carrier").click().await?;
+        meera.button("Save").click().await?;
+        meera.expect_words("Version 3 is in force.", SOON).await?;
+        // Its numbers come by it.
+        meera.button("Remove Loopback").click().await?;
+        meera.button("Save").click().await?;
+        meera.role("region", "Ways in").expect_words("comes by a trunk that is not in the list any more", SOON).await?;
         meera.expect_no_complaints()
     });
 }

@@ -58,6 +58,7 @@ mod settings;
 mod sound;
 mod team;
 mod telephony;
+mod trunks;
 mod what_if;
 
 /// How often the clocks on the screen move, in milliseconds.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cordboard_shared::agent::{AgentProfile, Role};
-use cordboard_shared::department::{Department, Mailbox, Number, Trunk};
+use cordboard_shared::department::{Department, Mailbox, Number};
 use cordboard_shared::flow::{Flow, FlowState};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId};
 use cordboard_shared::phone::{E164, Extension};
@@ -36,7 +36,6 @@ pub struct Directory {
     /// Flows.
     pub flows: Vec<Arc<Flow>>,
     /// Trunks.
-    pub trunks: Vec<Trunk>,
     /// Voicemail boxes.
     pub mailboxes: Vec<Mailbox>,
     /// Who manages which departments.

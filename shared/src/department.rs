@@ -1,4 +1,4 @@
-//! Departments, numbers and trunks: the policy part of an account (`wire.md` section 3).
+//! Departments and numbers: the policy part of an account (`wire.md` section 3).
 
 use std::collections::BTreeMap;
 
@@ -295,21 +295,6 @@ pub struct Number {
     pub trunk: TrunkId,
     /// Where it leads.
     pub goes_to: Destination,
-}
-
-/// A SIP trunk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trunk {
-    /// Its id.
-    pub id: TrunkId,
-    /// Its name.
-    pub name: String,
-    /// Networks calls are taken from, in CIDR form.
-    pub addresses: Vec<String>,
-    /// How calls go out; none for now.
-    pub outbound: Option<serde_json::Value>,
-    /// Calls at once.
-    pub max_calls: u32,
 }
 
 /// A voicemail box: one per department and per person.

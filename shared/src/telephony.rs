@@ -12,6 +12,9 @@ use crate::phone::E164;
 pub struct Telephony {
     /// Rises with each change.
     pub version: u64,
+    /// The trunks: whom calls are taken from.
+    #[serde(default)]
+    pub trunks: Vec<Trunk>,
     /// Trunks calls go out by, in the order they are tried.
     #[serde(default)]
     pub outbound: Vec<OutboundTrunk>,
@@ -60,6 +63,7 @@ impl Default for Telephony {
     fn default() -> Self {
         Self {
             version: 1,
+            trunks: Vec::new(),
             outbound: Vec::new(),
             inbound: Vec::new(),
             phones: Vec::new(),
@@ -108,6 +112,33 @@ pub enum Encryption {
     /// What we offer is encrypted alone, with keys of a handshake (`UDP/TLS/RTP/SAVP`), and any other offer is refused
     /// with 488.
     Dtls,
+}
+
+/// A SIP trunk of the account: a carrier, or a switch of one's own, that calls come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// Its id.
+    pub id: TrunkId,
+    /// Its name.
+    pub name: String,
+    /// Addresses and networks (as in `203.0.113.7` or `198.51.100.0/24`) calls are taken from; none when its password alone
+    /// tells who it is.
+    pub addresses: Vec<String>,
+    /// What it must prove (digest, RFC 3261 §22). With addresses both must fit.
+    #[serde(default)]
+    pub credentials: Option<TrunkCredentials>,
+    /// Calls at once (1 to 10,000); one more is answered by 486.
+    pub max_calls: u32,
+    /// Requests a second that are taken (1 to 10,000); more are answered by 503, and the trunk is never banned.
+    #[serde(default = "requests_per_second")]
+    pub requests_per_second: u32,
+}
+
+/// What a trunk may send a second unless somebody says otherwise.
+pub const REQUESTS_PER_SECOND: u32 = 500;
+
+fn requests_per_second() -> u32 {
+    REQUESTS_PER_SECOND
 }
 
 /// What is asked of a trunk that calls come by.

@@ -57,18 +57,18 @@ impl Baresip {
         Self::start(journey, caller, hertz, Setup { dials: Some(&target), ..Setup::default() })
     }
 
-    /// Dials as [`Baresip::dial`] does, and offers its sound encrypted alone: `srtp-mand` (RFC 4568) or `dtls_srtp`
-    /// (RFC 5764).
-    pub fn dial_encrypted(
+    /// Dials as [`Baresip::dial`] does, by an account with more parameters: `;mediaenc=dtls_srtp` to offer its sound
+    /// encrypted alone, `;auth_user=carrier;auth_pass=secret` to answer a challenge.
+    pub fn dial_with(
         journey: &Journey,
         caller: &str,
         number: &str,
         server: u16,
         hertz: f64,
-        by: &str,
+        more: &str,
     ) -> Result<Self> {
         let target = format!("sip:{number}@127.0.0.1:{server}");
-        let account = format!("<sip:{caller}@127.0.0.1;transport=udp>;regint=0;mediaenc={by}");
+        let account = format!("<sip:{caller}@127.0.0.1;transport=udp>;regint=0{more}");
         Self::start(journey, caller, hertz, Setup { dials: Some(&target), account: Some(&account), ..Setup::default() })
     }
 

@@ -1,17 +1,15 @@
-//! What calls sound like: codecs, encryption of what comes in, and header fields that go with a call.
+//! What calls sound like: codecs, and header fields that go with a call.
 
-use cordboard_shared::id::TrunkId;
-use cordboard_shared::telephony::{Encryption, InboundTrunk, SoundCodec, Telephony};
+use cordboard_shared::telephony::{Encryption, SoundCodec, Telephony};
 use leptos::prelude::*;
 
 use super::document::Settings;
-use super::form::{Findings, SelectField, TextField};
-use super::telephony::{Status, name, words};
-use crate::panel::use_panel;
+use super::form::{SelectField, TextField};
+use super::telephony::words;
 
-/// Sound and encryption.
+/// Codecs and header fields.
 #[component]
-pub(crate) fn SoundFields(status: Status) -> impl IntoView {
+pub(crate) fn SoundFields() -> impl IntoView {
     let settings: Settings = expect_context();
     let look = move |look: fn(&Telephony) -> SoundCodec| {
         Signal::derive(move || settings.draft.with(|all| key(look(all)).to_owned()))
@@ -21,7 +19,7 @@ pub(crate) fn SoundFields(status: Status) -> impl IntoView {
             <section class="card" aria-labelledby="codecs-title">
                 <h2 id="codecs-title">"Codecs"</h2>
                 <SelectField
-                    label="Browsers speak" hint="Opus bears bad networks at home and costs the server a hundred times as much where the other side has G.711."
+                    label="Browsers speak" hint="Opus bears bad networks at home and costs the server several times as much where the other side has G.711."
                     options=options("G.711, passed through", "Opus") value=look(|all| all.browser_codec)
                     set=move |text: String| settings.edit(|all| all.browser_codec = codec(&text))
                 />
@@ -31,7 +29,6 @@ pub(crate) fn SoundFields(status: Status) -> impl IntoView {
                     set=move |text: String| settings.edit(|all| all.phone_codec = codec(&text))
                 />
             </section>
-            <Inbound status=status/>
             <section class="card" aria-labelledby="relay-title">
                 <h2 id="relay-title">"Header fields that go with a call"</h2>
                 <TextField
@@ -42,39 +39,6 @@ pub(crate) fn SoundFields(status: Status) -> impl IntoView {
                 />
             </section>
         </div>
-    }
-}
-
-/// Whether calls that come in must be encrypted, trunk by trunk.
-#[component]
-fn Inbound(status: Status) -> impl IntoView {
-    let panel = use_panel();
-    let trunks = Memo::new(move |_| {
-        let mut trunks: Vec<TrunkId> = panel.roster.with(|roster| roster.numbers.iter().map(|one| one.trunk).collect());
-        trunks.sort_unstable();
-        trunks.dedup();
-        trunks
-    });
-    let row = move |trunk: TrunkId| {
-        let settings: Settings = expect_context();
-        let value = Signal::derive(move || settings.draft.with(|all| all.inbound_encryption(trunk)));
-        let set = move |encryption: Encryption| {
-            settings.edit(|all| {
-                all.inbound.retain(|one| one.trunk != trunk);
-                if encryption != Encryption::Off {
-                    all.inbound.push(InboundTrunk { trunk, encryption });
-                }
-            });
-        };
-        view! { <EncryptionField label=name(panel, status, trunk) off="As they come, in the clear or not" value=value set=set/> }
-    };
-    view! {
-        <section class="card" aria-labelledby="inbound-title">
-            <h2 id="inbound-title">"Calls in must be encrypted"</h2>
-            <p class="field-hint">"Encrypted calls are taken in any case; here those in the clear are refused. Keys in SDP can be read by whoever reads SIP, so they are worth something over TLS alone."</p>
-            {move || trunks.get().into_iter().map(row).collect_view()}
-            <Findings at=Signal::stored("/inbound".to_owned())/>
-        </section>
     }
 }
 

@@ -1,7 +1,6 @@
 //! How the account is connected: ways out, desk phones, mobiles, what may go out, and what calls say.
 
 use cordboard_shared::api::telephony::TelephonyStatus;
-use cordboard_shared::id::TrunkId;
 use cordboard_shared::telephony::{Encryption, OutboundTrunk, Telephony, TrunkCredentials};
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
@@ -13,11 +12,12 @@ use super::form::{CheckField, Findings, Found, NumberField, SelectField, TextFie
 use super::guard::GuardFields;
 use super::phones::{Mobiles, Phones};
 use super::sound::{EncryptionField, SoundFields};
+use super::trunks::{self, SignIn, WaysIn};
 use crate::api;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page_title::PageTitle;
 use crate::model::{draft, telephony};
-use crate::panel::{Panel, use_panel};
+use crate::panel::use_panel;
 
 /// How often the state of trunks and phones is asked for, in milliseconds.
 const STATUS_MS: u32 = 5_000;
@@ -62,7 +62,7 @@ pub(crate) fn TelephonyPage() -> impl IntoView {
             "mobiles" => view! { <Mobiles/> }.into_any(),
             "guard" => view! { <GuardFields/> }.into_any(),
             "calls" => view! { <CallFields/> }.into_any(),
-            "sound" => view! { <SoundFields status=status/> }.into_any(),
+            "sound" => view! { <SoundFields/> }.into_any(),
             _ => view! { <Trunks status=status/> }.into_any(),
         }
     };
@@ -110,56 +110,18 @@ fn field<T: Default + PartialEq + Send + Sync + 'static>(
     Memo::new(move |_| settings.draft.with(|all| all.outbound.get(index).map(look).unwrap_or_default())).into()
 }
 
-/// A trunk's name: as the server says it, or by the numbers that come by it.
-pub(super) fn name(panel: Panel, status: Status, trunk: TrunkId) -> String {
-    let known = status.with(|status| match status {
-        Some(Ok(status)) => status.trunks.iter().find(|one| one.trunk == trunk).map(|one| one.name.clone()),
-        Some(Err(_)) | None => None,
-    });
-    known.unwrap_or_else(|| {
-        let number = panel.roster.with(|roster| {
-            roster.numbers.iter().find(|one| one.trunk == trunk).map(|one| one.number.as_str().to_owned())
-        });
-        number.map_or_else(|| format!("Trunk {trunk}"), |number| format!("The trunk of {number}"))
-    })
-}
-
 #[component]
 fn Trunks(status: Status) -> impl IntoView {
-    let panel = use_panel();
     let settings: Settings = expect_context();
     let order =
         Memo::new(move |_| settings.draft.with(|all| all.outbound.iter().map(|one| one.trunk).collect::<Vec<_>>()));
-    let inbound = Memo::new(move |_| {
-        let mut trunks: Vec<(TrunkId, Vec<String>)> = Vec::new();
-        panel.roster.with(|roster| {
-            for number in &roster.numbers {
-                let words = format!("{} ({})", number.number, number.label);
-                match trunks.iter_mut().find(|(known, _)| *known == number.trunk) {
-                    Some((_, numbers)) => numbers.push(words),
-                    None => trunks.push((number.trunk, vec![words])),
-                }
-            }
-        });
-        trunks
-    });
-    // A trunk calls come by, or that the server knows, can be a way out, too.
+    // Every trunk calls come by can be a way out, too.
     let free = Signal::derive(move || {
-        let mut ids: Vec<TrunkId> = inbound.with(|all| all.iter().map(|(id, _)| *id).collect());
-        status.with(|status| {
-            if let Some(Ok(status)) = status {
-                ids.extend(status.trunks.iter().map(|one| one.trunk));
-            }
-        });
         let taken = order.get();
-        let mut options: Vec<(String, String)> = Vec::new();
-        for id in ids.into_iter().filter(|id| !taken.contains(id)) {
-            let key = id.to_string();
-            if !options.iter().any(|(known, _)| *known == key) {
-                options.push((key, name(panel, status, id)));
-            }
-        }
-        options
+        settings.draft.with(|all| {
+            let free = all.trunks.iter().filter(|one| !taken.contains(&one.id));
+            free.map(|one| (one.id.to_string(), trunks::name(settings, one.id))).collect::<Vec<_>>()
+        })
     });
     let chosen = RwSignal::new(String::new());
     let add = move |_| {
@@ -185,19 +147,6 @@ fn Trunks(status: Status) -> impl IntoView {
             Some(Ok(_)) | None => None,
         })
     };
-    let incoming = move || {
-        let all = inbound.get();
-        if all.is_empty() {
-            return view! { <p class="empty">"No number leads here yet."</p> }.into_any();
-        }
-        let rows = all
-            .into_iter()
-            .map(|(id, numbers)| view! {
-                <li><p class="member-name">{move || name(panel, status, id)}</p><p class="muted">{numbers.join(", ")}</p></li>
-            })
-            .collect_view();
-        view! { <ul class="contacts">{rows}</ul> }.into_any()
-    };
     view! {
         {trouble}
         <section class="card" aria-labelledby="out-title">
@@ -215,11 +164,7 @@ fn Trunks(status: Status) -> impl IntoView {
             </Show>
             <Findings at=Signal::stored("/outbound".to_owned())/>
         </section>
-        <section class="card after" aria-labelledby="in-title">
-            <h2 id="in-title">"Ways in"</h2>
-            {incoming}
-            <p class="field-hint">"Whose addresses calls are taken from stands in the server’s configuration. Where each number leads is on the Numbers page."</p>
-        </section>
+        <WaysIn/>
     }
 }
 
@@ -228,7 +173,7 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
     let panel = use_panel();
     let settings: Settings = expect_context();
     let trunk = Memo::new(move |_| settings.draft.with(|all| all.outbound.get(index).map(|one| one.trunk)));
-    let title = Memo::new(move |_| trunk.get().map(|trunk| name(panel, status, trunk)).unwrap_or_default());
+    let title = Memo::new(move |_| trunk.get().map(|trunk| trunks::name(settings, trunk)).unwrap_or_default());
     let now = Memo::new(move |_| {
         status.with(|status| match status {
             Some(Ok(status)) => status.trunks.iter().find(|one| Some(one.trunk) == trunk.get()).cloned(),
@@ -243,7 +188,6 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
         view! { <p role="status"><span class=format!("state-badge {tone}")>{word}</span><span class="muted">{since}{detail}</span></p> }
     };
     let targets = field(settings, index, |one| one.targets.len());
-    let signs_in = field(settings, index, |one| one.credentials.is_some());
     let has_password = Memo::new(move |_| {
         settings
             .saved
@@ -266,17 +210,8 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
             }
         });
     };
-    let sign_in = move |on: bool| {
-        change(settings, index, |one| {
-            one.credentials = on.then(|| TrunkCredentials { username: String::new(), password: String::new() });
-        });
-    };
-    let password_hint = move || {
-        if has_password.get() {
-            "Empty keeps the one that is saved. It is never shown."
-        } else {
-            "It is never shown again."
-        }
+    let sign_in = move |credentials: Option<TrunkCredentials>| {
+        change(settings, index, |one| one.credentials = credentials);
     };
     // Of the settings in force, not of the draft.
     let warning = move || {
@@ -290,8 +225,6 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
             Some(Err(_)) | None => None,
         })
     };
-    let hint_id = super::form::id();
-    let described = hint_id.clone();
     view! {
         <li>
             <div role="group" aria-label=move || format!("Way out {}: {}", index + 1, title.get())>
@@ -313,28 +246,12 @@ fn Trunk(index: usize, status: Status) -> impl IntoView {
                 <button type="button" class="btn btn-sm" on:click=move |_| change(settings, index, |one| one.targets.push(String::new()))>"Add a target"</button>
                 <Findings at=at("targets")/>
                 <h3 class="part-title">"Sign-in"</h3>
-                <CheckField label="The far side wants a sign-in" value=signs_in set=sign_in/>
-                <Show when=move || signs_in.get()>
-                    <div class="form-grid">
-                        <TextField
-                            label="User"
-                            value=field(settings, index, |one| one.credentials.as_ref().map(|one| one.username.clone()).unwrap_or_default())
-                            set=move |text: String| change(settings, index, |one| if let Some(one) = one.credentials.as_mut() { text.trim().clone_into(&mut one.username) })
-                            at=at("credentials/username")
-                        />
-                        <div class="form-field">
-                            <label class="field">
-                                <span>"Password"</span>
-                                <input
-                                    class="input" type="password" autocomplete="new-password" aria-describedby=described.clone()
-                                    prop:value=move || settings.draft.with(|all| all.outbound.get(index).and_then(|one| one.credentials.as_ref()).map(|one| one.password.clone()).unwrap_or_default())
-                                    on:change=move |event| { let text = event_target_value(&event); change(settings, index, |one| if let Some(one) = one.credentials.as_mut() { one.password = text }) }
-                                />
-                            </label>
-                            <p class="field-hint" id=hint_id.clone()>{password_hint}</p>
-                        </div>
-                    </div>
-                </Show>
+                <SignIn
+                    label="The far side wants a sign-in" saved=has_password
+                    value=field(settings, index, |one| one.credentials.clone())
+                    set=sign_in
+                    at=at("credentials")
+                />
                 <div class="form-grid">
                     <TextField
                         label="Register at" hint="host:port of the registrar; empty when the far side knows our address."

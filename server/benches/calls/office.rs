@@ -11,9 +11,9 @@ use cordboard_server::store::{CallCursor, CallFilter, NewAccount, NewPerson, Sto
 use cordboard_server::{config, password};
 use cordboard_shared::agent::{AgentProfile, Role};
 use cordboard_shared::call::CallState;
-use cordboard_shared::department::{Department, Destination, Member, Number, Strategy, Trunk};
+use cordboard_shared::department::{Department, Destination, Member, Number, Strategy};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, NumberId, TrunkId};
-use cordboard_shared::telephony::{Encryption, Phone, Telephony};
+use cordboard_shared::telephony::{Encryption, Phone, Telephony, Trunk};
 
 use crate::process::{Process, free, healthy, page, server};
 use crate::table::runtime;
@@ -157,8 +157,9 @@ async fn found(data: &Path) -> Result<()> {
         id: trunk_of(trunk.into()),
         name: format!("Trunk {trunk}"),
         addresses: vec![format!("{}/32", trunk_ip(trunk))],
-        outbound: None,
+        credentials: None,
         max_calls: 10_000,
+        requests_per_second: 10_000,
     });
     let phones = (1..).zip(&people).map(|(number, person)| Phone {
         username: username(number),
@@ -175,8 +176,7 @@ async fn found(data: &Path) -> Result<()> {
         agents: people.iter().map(|person| (person.id, person.clone())).collect(),
         numbers: numbers.collect::<Result<_>>()?,
         departments,
-        trunks: trunks.collect(),
-        telephony: Arc::new(Telephony { phones: phones.collect(), ..Telephony::default() }),
+        telephony: Arc::new(Telephony { trunks: trunks.collect(), phones: phones.collect(), ..Telephony::default() }),
         ..Directory::default()
     };
     let policy = Arc::new(directory.first_policy());

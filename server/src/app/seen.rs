@@ -52,7 +52,7 @@ impl Seen {
             // A trunk that is never asked and where nothing registers is not known to be there.
             let asked = way.options_seconds > 0 || way.registrar.is_some();
             let news = self.trunks.get(&trunk).filter(|(news, _)| asked || !news.reachable);
-            let name = directory.trunks.iter().find(|it| it.id == trunk).map(|it| it.name.clone());
+            let name = directory.telephony.trunks.iter().find(|it| it.id == trunk).map(|it| it.name.clone());
             TrunkStatus {
                 trunk,
                 name: name.unwrap_or_default(),
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn the_last_news_of_each_are_shown() {
         let mut directory = crate::demo::directory();
-        let trunk = directory.trunks[0].id;
+        let trunk = directory.telephony.trunks[0].id;
         let outbound = OutboundTrunk {
             trunk,
             targets: Vec::new(),

@@ -4,9 +4,10 @@ use cordboard_routing::Input as Routing;
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallCause, CallResult, EndedBy};
 use cordboard_shared::decision::Reason;
-use cordboard_shared::id::CallId;
+use cordboard_shared::id::{CallId, TrunkId};
 use cordboard_shared::phone::E164;
 
+use super::record::Call;
 use super::{CallCenter, Effect};
 
 impl CallCenter {
@@ -26,8 +27,8 @@ impl CallCenter {
         let known = self.destination_of(id).is_some();
         let Some(call) = self.calls.get_mut(&id) else { return };
         let no_codec = call.caller.sip.as_mut().is_some_and(|sip| !sip.can_answer());
-        let (leg, most_calls) = (call.caller.leg, call.most_calls);
-        let full = self.active_calls() > most_calls;
+        let (leg, trunk) = (call.caller.leg, call.trunk);
+        let full = trunk.is_some_and(|(id, most)| self.calls_by(id) > usize::try_from(most).unwrap_or(usize::MAX));
         if !known {
             self.refuse_number(now, id);
         } else if no_codec {
@@ -38,6 +39,12 @@ impl CallCenter {
             self.publish(id);
             self.push(Effect::OpenRtp(leg));
         }
+    }
+
+    /// How many calls there are that came by this trunk.
+    fn calls_by(&self, trunk: TrunkId) -> usize {
+        let came = |call: &&Call| !call.is_over() && call.trunk.is_some_and(|(id, _)| id == trunk);
+        self.calls.values().filter(came).count()
     }
 
     pub(super) fn refused(&mut self, now: Millis, id: CallId, reason: Reason) {

@@ -3,10 +3,10 @@
 use cordboard_media::{Command as Media, Event as MediaEvent};
 use cordboard_shared::Millis;
 use cordboard_shared::call::{CallCause, CallResult, CallState, CallView, Direction, EndedBy, Party};
-use cordboard_shared::department::{Destination, Trunk};
+use cordboard_shared::department::Destination;
 use cordboard_shared::id::{AgentId, CallId, LegId};
 use cordboard_shared::phone::E164;
-use cordboard_shared::telephony::Encryption;
+use cordboard_shared::telephony::{Encryption, Trunk};
 use cordboard_sip::endpoint::{EndCause, IncomingCall, relayable};
 use cordboard_sip::sdp::SessionDescription;
 use cordboard_sip::{Command as Sip, Event as SipEvent};
@@ -19,7 +19,6 @@ use super::leg::SipLeg;
 use super::record::{Call, CallerLeg, DeskLeg, Phase};
 use super::test_call::TEST_HEADER;
 use super::{CallCenter, Effect, Owner};
-use crate::directory::network_contains;
 
 /// What stands in the place of a number that was withheld.
 pub(super) const WITHHELD: &str = "anonymous";
@@ -213,7 +212,7 @@ impl CallCenter {
         sip.carries = self.carried(incoming);
         let caller = CallerLeg { leg, sip: Some(sip), person: None };
         let mut call = Call::new(new_view(id, incoming, number.as_ref(), now), caller, Phase::Opening);
-        call.most_calls = usize::try_from(trunk.max_calls).unwrap_or(usize::MAX);
+        call.trunk = Some((trunk.id, trunk.max_calls));
         call.wanted = wanted;
         self.totals.calls += 1;
         if let Some(secret) = incoming.headers.text_of(TEST_HEADER) {
@@ -289,11 +288,9 @@ impl CallCenter {
     }
 
     fn trunk_of(&self, incoming: &IncomingCall) -> Option<&Trunk> {
-        let source = incoming.source.ip();
-        self.directory
-            .trunks
-            .iter()
-            .find(|trunk| trunk.addresses.iter().any(|network| network_contains(network, source)))
+        let cordboard_sip::Origin::Trunk(id) = &incoming.origin else { return None };
+        let id = id.0.parse().ok()?;
+        self.directory.telephony.trunks.iter().find(|trunk| trunk.id == id)
     }
 
     pub(super) fn media_event(&mut self, now: Millis, event: FromMedia) {

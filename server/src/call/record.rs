@@ -9,7 +9,7 @@ use cordboard_shared::call::{
     CallCause, CallResult, CallState, CallStep, CallView, Direction, EndedBy, MOST_STEPS, MediaState, StepKind,
 };
 use cordboard_shared::event::{LiveCall, ServerMessage};
-use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId};
+use cordboard_shared::id::{AgentId, CallId, LegId, OfferId, RecordingId, TrunkId};
 use cordboard_shared::phone::Extension;
 use cordboard_sip::Command as Sip;
 
@@ -153,8 +153,8 @@ pub(super) struct Call {
     pub(super) in_engine: bool,
     /// Ledger entries it has.
     pub(super) decided: u32,
-    /// Calls at once that its trunk may bring, this one included.
-    pub(super) most_calls: usize,
+    /// The trunk it came by, and how many calls at once that may bring, this one included.
+    pub(super) trunk: Option<(TrunkId, u32)>,
     /// Waits with music or an announcement; nobody rings.
     pub(super) in_line: bool,
     /// When the call joined a line.
@@ -199,7 +199,7 @@ impl Call {
             knocked: false,
             in_engine: false,
             decided: 0,
-            most_calls: usize::MAX,
+            trunk: None,
             in_line: false,
             queued_at: None,
             mailbox: None,

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cordboard_shared::agent::{AgentProfile, Role};
-use cordboard_shared::department::{Department, Destination, Fallback, Mailbox, Member, Number, Strategy, Trunk};
+use cordboard_shared::department::{Department, Destination, Fallback, Mailbox, Member, Number, Strategy};
 use cordboard_shared::flow::{Flow, FlowState, Node};
 use cordboard_shared::id::{AccountId, AgentId, DepartmentId, FlowId, NumberId, TrunkId};
 use cordboard_shared::phone::{E164, Extension};
 use cordboard_shared::schedule::WeeklyHours;
-use cordboard_shared::telephony::{Encryption, Guard, Phone, Telephony};
+use cordboard_shared::telephony::{Encryption, Guard, Phone, REQUESTS_PER_SECOND, Telephony, Trunk};
 
 use crate::app::Directory;
 
@@ -94,13 +94,6 @@ pub fn directory() -> Directory {
             number(0x2003, DIRECT_NUMBER, "Asha Rao, direct", Destination::Extension(extension("21"))),
         ],
         flows: vec![Arc::new(main_flow())],
-        trunks: vec![Trunk {
-            id: TRUNK,
-            name: "Loopback".to_owned(),
-            addresses: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
-            outbound: None,
-            max_calls: 50,
-        }],
         mailboxes,
         managers: BTreeMap::from([(LUIS, BTreeSet::from([SUPPORT, SALES]))]),
         policy: Arc::default(),
@@ -124,6 +117,14 @@ pub(super) fn telephony() -> Telephony {
                 encryption: Encryption::Off,
             })
             .collect(),
+        trunks: vec![Trunk {
+            id: TRUNK,
+            name: "Loopback".to_owned(),
+            addresses: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
+            credentials: None,
+            max_calls: 50,
+            requests_per_second: REQUESTS_PER_SECOND,
+        }],
         guard: Guard { prefixes: vec!["+4420794601".to_owned()], ..Guard::default() },
         dispositions: ["Resolved", "Follow up", "Wrong number", "Spam"].map(str::to_owned).to_vec(),
         ..Telephony::default()

@@ -80,11 +80,10 @@ impl Store {
             departments: self.bodies("SELECT body FROM department WHERE account = $1 ORDER BY position", id).await?,
             numbers: self.bodies("SELECT body FROM number WHERE account = $1 ORDER BY position", id).await?,
             flows: self.bodies("SELECT body FROM flow WHERE account = $1 ORDER BY position", id).await?,
-            trunks: self.bodies("SELECT body FROM trunk WHERE account = $1 ORDER BY position", id).await?,
             mailboxes: self.bodies("SELECT body FROM mailbox WHERE account = $1 ORDER BY position", id).await?,
             managers: self.managers(id).await?,
             policy: Arc::default(),
-            telephony: Arc::new(self.telephony(AccountId(id)).await?.unwrap_or_default()),
+            telephony: Arc::new(self.telephony(AccountId(id)).await?),
             phone_users: Arc::default(),
         };
         let policy = Arc::new(directory.first_policy());
@@ -126,7 +125,11 @@ impl Store {
         Ok(managers)
     }
 
-    async fn bodies<T: DeserializeOwned>(&self, query: &'static str, account: Uuid) -> Result<Vec<T>, StoreError> {
+    pub(super) async fn bodies<T: DeserializeOwned>(
+        &self,
+        query: &'static str,
+        account: Uuid,
+    ) -> Result<Vec<T>, StoreError> {
         let bodies: Vec<String> = sqlx::query_scalar(query).bind(account).fetch_all(&self.read).await?;
         bodies.iter().map(|body| serde_json::from_str(body).map_err(StoreError::corrupt("policy"))).collect()
     }
@@ -209,15 +212,6 @@ async fn insert_policy(writer: &mut SqliteConnection, directory: &Directory) -> 
                 .execute(&mut *writer)
                 .await?;
         }
-    }
-    for (position, trunk) in (1_i64..).zip(&directory.trunks) {
-        sqlx::query("INSERT INTO trunk (id, account, position, body) VALUES ($1, $2, $3, $4)")
-            .bind(trunk.id.0)
-            .bind(account)
-            .bind(position)
-            .bind(json(trunk)?)
-            .execute(&mut *writer)
-            .await?;
     }
     for (position, number) in (1_i64..).zip(&directory.numbers) {
         sqlx::query("INSERT INTO number (id, account, number, position, body) VALUES ($1, $2, $3, $4, $5)")

@@ -30,14 +30,17 @@ pub struct SettingChange {
 }
 
 impl Store {
-    /// The telephony settings; none while nobody has set any.
+    /// The telephony settings; those of a company that has never set any are the defaults.
     #[tracing::instrument(name = "db.telephony.load", level = "debug", skip_all)]
-    pub async fn telephony(&self, account: AccountId) -> Result<Option<Telephony>, StoreError> {
+    pub async fn telephony(&self, account: AccountId) -> Result<Telephony, StoreError> {
         let body: Option<String> = sqlx::query_scalar("SELECT body FROM telephony WHERE account = $1")
             .bind(account.0)
             .fetch_optional(&self.read)
             .await?;
-        body.map(|body| serde_json::from_str(&body).map_err(StoreError::corrupt("telephony"))).transpose()
+        let settings =
+            body.map(|body| serde_json::from_str(&body).map_err(StoreError::corrupt("telephony"))).transpose()?;
+        let trunks = self.bodies("SELECT body FROM trunk WHERE account = $1 ORDER BY position", account.0).await?;
+        Ok(Telephony { trunks, ..settings.unwrap_or_default() })
     }
 
     /// Sets them, with a line of the record; phones that stand in them no longer lose their password.
@@ -156,7 +159,19 @@ pub(super) async fn write_telephony(
     account: AccountId,
     telephony: &Telephony,
 ) -> Result<(), StoreError> {
-    let body = serde_json::to_string(telephony).map_err(StoreError::corrupt("telephony"))?;
+    // Trunks stand in rows of their own.
+    let settings = Telephony { trunks: Vec::new(), ..telephony.clone() };
+    let body = serde_json::to_string(&settings).map_err(StoreError::corrupt("telephony"))?;
+    sqlx::query("DELETE FROM trunk WHERE account = $1").bind(account.0).execute(&mut *writer).await?;
+    for (position, trunk) in (1_i64..).zip(&telephony.trunks) {
+        sqlx::query("INSERT INTO trunk (id, account, position, body) VALUES ($1, $2, $3, $4)")
+            .bind(trunk.id.0)
+            .bind(account.0)
+            .bind(position)
+            .bind(serde_json::to_string(trunk).map_err(StoreError::corrupt("trunk"))?)
+            .execute(&mut *writer)
+            .await?;
+    }
     sqlx::query(
         "INSERT INTO telephony (account, version, body) VALUES ($1, $2, $3)
          ON CONFLICT (account) DO UPDATE SET version = excluded.version, body = excluded.body",

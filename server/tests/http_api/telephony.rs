@@ -35,7 +35,7 @@ async fn settings_are_one_document_with_a_version_and_secrets_that_never_come_ba
     // An empty password keeps the one that is there.
     let again = stack.ask("Meera", Method::PUT, "/core/telephony", &set.body).await;
     assert_eq!(again.body["version"], version + 1, "the same settings are no change");
-    let kept = stack.store().await.telephony(AccountId::demo(1)).await.unwrap().unwrap();
+    let kept = stack.store().await.telephony(AccountId::demo(1)).await.unwrap();
     assert_eq!(kept.outbound[0].credentials.as_ref().unwrap().password, "hush-hush");
 
     let mut wrong = set.body.clone();
@@ -48,6 +48,16 @@ async fn settings_are_one_document_with_a_version_and_secrets_that_never_come_ba
         (Some("/phones/1/username"), 2)
     );
 
+    let mut trunks = set.body.clone();
+    trunks["trunks"][0]["credentials"] = json!({ "username": "carrier", "password": "hush-too" });
+    let set = stack.ask("Meera", Method::PUT, "/core/telephony", &trunks).await;
+    assert_eq!(set.body["trunks"][0]["credentials"], json!({ "username": "carrier", "password": "" }), "{}", set.body);
+    assert!(!stack.get("Meera", "/core/trunks").await.body.to_string().contains("hush-too"));
+    trunks["trunks"] = json!([]);
+    trunks["version"] = set.body["version"].clone();
+    let needed = stack.ask("Meera", Method::PUT, "/core/telephony", &trunks).await;
+    assert_eq!(needed.problem(422, "invalid-field")["pointer"], "/trunks", "numbers come by it");
+
     let status = stack.get("Meera", "/core/telephony/status").await.body;
     assert_eq!(
         (&status["trunks"][0]["state"], &status["phones"][0]["has_password"]),
@@ -57,7 +67,8 @@ async fn settings_are_one_document_with_a_version_and_secrets_that_never_come_ba
 
     let stack = stack.restart().await;
     let read = stack.get("Meera", "/core/telephony").await.body;
-    assert_eq!((read["version"].as_u64(), &read["guard"]["prefixes"]), (Some(version + 1), &json!(["+44"])));
+    assert_eq!((read["version"].as_u64(), &read["guard"]["prefixes"]), (Some(version + 2), &json!(["+44"])));
+    assert_eq!(read["trunks"][0]["credentials"]["username"], "carrier");
 }
 
 #[tokio::test]

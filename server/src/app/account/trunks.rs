@@ -6,23 +6,21 @@ use std::time::Duration;
 use cordboard_shared::telephony::{OutboundTrunk, TrunkCredentials};
 use cordboard_sip::endpoint::{self as sip, Credentials, Registration, TrunkId};
 use cordboard_sip::message::SipUri;
-use cordboard_sip::{Command, Target, TrunkPeers};
+use cordboard_sip::{Command, Secret, SipUser, Target, TrunkPeers};
 
 use super::Account;
 
-/// Requests a second taken from one trunk; what is above is shed.
-const TRUNK_RATE: u32 = 500;
 /// How long a registration at a trunk is asked to last.
 const REGISTER_FOR: Duration = Duration::from_mins(10);
 
 impl Account {
     /// Tells the SIP side of the trunks, at the start and after each change.
     pub(super) fn tell_trunks(&self) {
-        let peers = self.directory.trunks.iter().map(|trunk| TrunkPeers {
+        let peers = self.directory.telephony.trunks.iter().map(|trunk| TrunkPeers {
             id: TrunkId(trunk.id.to_string()),
             addresses: trunk.addresses.iter().filter_map(|network| network.parse().ok()).collect(),
-            digest: None,
-            rate_per_second: TRUNK_RATE,
+            digest: trunk.credentials.as_ref().map(sip_user),
+            rate_per_second: trunk.requests_per_second,
         });
         self.sip.send(Command::SetTrunks(peers.collect()));
         let outbound = self.directory.telephony.outbound.iter().map(way_out).collect();
@@ -46,6 +44,10 @@ fn way_out(trunk: &OutboundTrunk) -> sip::OutboundTrunk {
         options_every: (every > 0).then(|| Duration::from_secs(u64::from(every.clamp(10, 600)))),
         ..sip::OutboundTrunk::new(TrunkId(trunk.trunk.to_string()), targets)
     }
+}
+
+fn sip_user(of: &TrunkCredentials) -> SipUser {
+    SipUser { username: of.username.clone(), secret: Secret::Password(of.password.clone()) }
 }
 
 fn credentials(of: &TrunkCredentials) -> Credentials {

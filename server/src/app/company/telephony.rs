@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use cordboard_shared::api::policy::PolicyFinding;
 use cordboard_shared::department::Destination;
 use cordboard_shared::id::AgentId;
-use cordboard_shared::telephony::{Encryption, OutboundTrunk, Telephony};
+use cordboard_shared::telephony::{Encryption, OutboundTrunk, Telephony, TrunkCredentials};
 use cordboard_shared::{Problem, ProblemCode};
+use cordboard_sip::Network;
 use md5::{Digest as _, Md5};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -20,38 +21,41 @@ use crate::store::SipUser;
 const MOST: usize = 1_000;
 /// Most further header fields.
 const MOST_RELAYED: usize = 16;
+/// Most addresses of one trunk.
+const MOST_ADDRESSES: usize = 64;
+/// Longest name of a trunk, in characters.
+const LONGEST_NAME: usize = 64;
 /// Longest disposition, in characters.
 const LONGEST_DISPOSITION: usize = 64;
 
 /// The settings as they may be shown: without passwords.
 pub fn without_secrets(telephony: &Telephony) -> Telephony {
     let mut shown = telephony.clone();
-    for trunk in &mut shown.outbound {
-        if let Some(credentials) = &mut trunk.credentials {
-            credentials.password.clear();
-        }
-    }
+    let trunks = shown.trunks.iter_mut().map(|trunk| &mut trunk.credentials);
+    let outbound = shown.outbound.iter_mut().map(|trunk| &mut trunk.credentials);
+    trunks.chain(outbound).flatten().for_each(|credentials| credentials.password.clear());
     shown
 }
 
 /// A new document: an empty password of a trunk keeps the one of the same trunk and user.
 pub(super) fn with_kept_secrets(mut next: Telephony, held: &Telephony) -> Telephony {
     next.version = held.version;
+    for trunk in &mut next.trunks {
+        let before = held.trunks.iter().find(|it| it.id == trunk.id);
+        keep_password(&mut trunk.credentials, before.and_then(|it| it.credentials.as_ref()));
+    }
     for trunk in &mut next.outbound {
-        let Some(credentials) = &mut trunk.credentials else { continue };
-        if !credentials.password.is_empty() {
-            continue;
-        }
-        let kept = held
-            .outbound
-            .iter()
-            .filter(|it| it.trunk == trunk.trunk)
-            .find_map(|it| it.credentials.as_ref().filter(|it| it.username == credentials.username));
-        if let Some(kept) = kept {
-            credentials.password.clone_from(&kept.password);
-        }
+        let before = held.outbound.iter().find(|it| it.trunk == trunk.trunk);
+        keep_password(&mut trunk.credentials, before.and_then(|it| it.credentials.as_ref()));
     }
     next
+}
+
+fn keep_password(next: &mut Option<TrunkCredentials>, held: Option<&TrunkCredentials>) {
+    let (Some(next), Some(held)) = (next, held) else { return };
+    if next.password.is_empty() && next.username == held.username {
+        next.password.clone_from(&held.password);
+    }
 }
 
 /// What a phone's password is kept as (RFC 7616 §3.4.2): nobody can read it back.
@@ -95,6 +99,7 @@ pub fn warnings(telephony: &Telephony) -> Vec<PolicyFinding> {
 fn findings(telephony: &Telephony, directory: &Directory) -> Vec<PolicyFinding> {
     let mut found = Found(Vec::new());
     for (list, length) in [
+        ("trunks", telephony.trunks.len()),
         ("outbound", telephony.outbound.len()),
         ("phones", telephony.phones.len()),
         ("mobiles", telephony.mobiles.len()),
@@ -105,6 +110,7 @@ fn findings(telephony: &Telephony, directory: &Directory) -> Vec<PolicyFinding> 
         found.unless(length <= MOST, format!("/{list}"), || format!("At most {MOST} entries are taken here."));
     }
     trunks(telephony, directory, &mut found);
+    ways(telephony, &mut found);
     relayed(telephony, &mut found);
     people(telephony, directory, &mut found);
     guard(telephony, &mut found);
@@ -119,7 +125,7 @@ fn findings(telephony: &Telephony, directory: &Directory) -> Vec<PolicyFinding> 
         "A silent leg ends its call after 10 to 600 seconds.".to_owned()
     });
     for (at, network) in telephony.webhook_networks.iter().enumerate() {
-        found.unless(network.parse::<cordboard_sip::Network>().is_ok(), format!("/webhook_networks/{at}"), || {
+        found.unless(network.parse::<Network>().is_ok(), format!("/webhook_networks/{at}"), || {
             format!("{network:?} is no address and no network such as 10.1.0.0/16.")
         });
     }
@@ -144,18 +150,73 @@ fn relayed(telephony: &Telephony, found: &mut Found) {
     }
 }
 
+/// Whom calls are taken from.
 fn trunks(telephony: &Telephony, directory: &Directory, found: &mut Found) {
+    let (mut ids, mut users, mut networks) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for (at, trunk) in telephony.trunks.iter().enumerate() {
+        let place = format!("/trunks/{at}");
+        found.unless(ids.insert(trunk.id), format!("{place}/id"), || "A trunk stands here once.".to_owned());
+        let named = (1..=LONGEST_NAME).contains(&trunk.name.trim().chars().count());
+        found.unless(named, format!("{place}/name"), || format!("A trunk's name has 1 to {LONGEST_NAME} characters."));
+        found.unless(trunk.addresses.len() <= MOST_ADDRESSES, format!("{place}/addresses"), || {
+            format!("A trunk has {MOST_ADDRESSES} addresses at most.")
+        });
+        found.unless(!trunk.addresses.is_empty() || trunk.credentials.is_some(), format!("{place}/addresses"), || {
+            "A trunk is known by its addresses, by a password, or by both.".to_owned()
+        });
+        for (nth, text) in trunk.addresses.iter().enumerate() {
+            let pointer = format!("{place}/addresses/{nth}");
+            let Ok(network) = text.parse::<Network>() else {
+                found.unless(false, pointer, || {
+                    format!("{text:?} is no address and no network such as 198.51.100.0/24.")
+                });
+                continue;
+            };
+            // Who is let in by the address alone is let in with the account's money.
+            let everybody = ["0.0.0.0", "255.255.255.255", "::", "ffff::"]
+                .iter()
+                .filter(|it| it.parse().is_ok_and(|address| network.contains(address)))
+                .count()
+                > 1;
+            found.unless(!everybody || trunk.credentials.is_some(), pointer.clone(), || {
+                format!("{text} is everybody: anyone could call in as this trunk. Name its addresses, or ask for a password.")
+            });
+            found.unless(networks.insert(text.trim()), pointer, || format!("{text} stands here twice."));
+        }
+        if let Some(credentials) = &trunk.credentials {
+            let place = format!("{place}/credentials");
+            let user = &credentials.username;
+            let fits = !user.is_empty() && !credentials.password.is_empty();
+            found.unless(fits, place.clone(), || "A user and a password are needed.".to_owned());
+            let phone = telephony.phones.iter().any(|phone| phone.username == *user);
+            found.unless(users.insert(user) && !phone, place, || {
+                format!("{user:?} is the user of another trunk or of a desk phone.")
+            });
+        }
+        for (name, value) in [("max_calls", trunk.max_calls), ("requests_per_second", trunk.requests_per_second)] {
+            found.unless((1..=10_000).contains(&value), format!("{place}/{name}"), || "It is 1 to 10,000.".to_owned());
+        }
+    }
+    for number in directory.numbers.iter().filter(|number| !ids.contains(&number.trunk)) {
+        found.unless(false, "/trunks".to_owned(), || {
+            format!("{} comes by a trunk that is not in the list any more.", number.number)
+        });
+    }
+}
+
+/// What is asked of calls in, and where calls go out.
+fn ways(telephony: &Telephony, found: &mut Found) {
+    let exists = |id| telephony.trunks.iter().any(|trunk| trunk.id == id);
     let mut inbound = BTreeSet::new();
     for (at, trunk) in telephony.inbound.iter().enumerate() {
-        let known = directory.trunks.iter().any(|it| it.id == trunk.trunk);
-        found.unless(known && inbound.insert(trunk.trunk), format!("/inbound/{at}/trunk"), || {
+        found.unless(exists(trunk.trunk) && inbound.insert(trunk.trunk), format!("/inbound/{at}/trunk"), || {
             "A trunk of this account stands here once.".to_owned()
         });
     }
     let mut seen = BTreeSet::new();
     for (at, trunk) in telephony.outbound.iter().enumerate() {
         let place = format!("/outbound/{at}");
-        found.unless(directory.trunks.iter().any(|it| it.id == trunk.trunk), format!("{place}/trunk"), || {
+        found.unless(exists(trunk.trunk), format!("{place}/trunk"), || {
             "There is no such trunk in this account.".to_owned()
         });
         found.unless(seen.insert(trunk.trunk), format!("{place}/trunk"), || "A trunk stands here once.".to_owned());
@@ -288,13 +349,13 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use cordboard_shared::telephony::{Phone, TrunkCredentials};
+    use cordboard_shared::telephony::{Phone, Trunk};
 
     use super::*;
 
     fn trunk(directory: &Directory, password: &str) -> OutboundTrunk {
         OutboundTrunk {
-            trunk: directory.trunks[0].id,
+            trunk: directory.telephony.trunks[0].id,
             targets: vec!["sip.example.com:5061;transport=tls".to_owned(), "[2001:db8::1]:5060".to_owned()],
             credentials: Some(TrunkCredentials { username: "u".to_owned(), password: password.to_owned() }),
             registrar: None,
@@ -356,7 +417,8 @@ mod tests {
     #[test]
     fn keys_in_open_sip_are_warned_of_and_not_refused() {
         let directory = crate::demo::directory();
-        let mut telephony = Telephony { outbound: vec![trunk(&directory, "x")], ..Telephony::default() };
+        let mut telephony =
+            Telephony { outbound: vec![trunk(&directory, "x")], ..Telephony::clone(&directory.telephony) };
         telephony.outbound[0].encryption = Encryption::Required;
         let found = warnings(&telephony);
         assert_eq!((found.len(), found[0].pointer.as_str(), found[0].error), (1, "/outbound/0/encryption", false));
@@ -367,12 +429,12 @@ mod tests {
 
     #[test]
     fn only_fields_of_ones_own_are_relayed() {
+        let directory = crate::demo::directory();
         let telephony = Telephony {
             relay_headers: ["X-Customer-Id", "Via", "X-", "X-Cordboard-Test-Call", "X-A:b"].map(str::to_owned).into(),
-            ..Telephony::default()
+            ..Telephony::clone(&directory.telephony)
         };
-        let pointers: Vec<_> =
-            findings(&telephony, &crate::demo::directory()).into_iter().map(|it| it.pointer).collect();
+        let pointers: Vec<_> = findings(&telephony, &directory).into_iter().map(|it| it.pointer).collect();
         assert_eq!(pointers, ["/relay_headers/1", "/relay_headers/2", "/relay_headers/3", "/relay_headers/4"]);
     }
 
@@ -382,5 +444,39 @@ mod tests {
         // Made with md5sum and sha256sum of "1001:cordboard:secret".
         assert_eq!(user.ha1_md5.as_deref(), Some("b89b1d23a5d8015c4b29d6bbd14c4d1b"));
         assert_eq!(user.ha1_sha256, "81da064d7063662dbf4fd3fd5130efb3beafae9fec648096814cef8856f0bd9c");
+    }
+
+    #[test]
+    fn a_trunk_is_known_by_its_addresses_or_a_password_and_stays_while_a_number_needs_it() {
+        let directory = crate::demo::directory();
+        let wrong_with = |change: &dyn Fn(&mut Trunk)| {
+            let mut telephony = Telephony::clone(&directory.telephony);
+            change(&mut telephony.trunks[0]);
+            findings(&telephony, &directory).into_iter().map(|found| found.pointer).collect::<Vec<_>>()
+        };
+        let carrier =
+            |password: &str| Some(TrunkCredentials { username: "carrier".to_owned(), password: password.to_owned() });
+
+        assert_eq!(wrong_with(&|trunk| trunk.addresses = vec!["203.0.113.7".to_owned()]), [""; 0]);
+        assert_eq!(wrong_with(&|trunk| trunk.addresses.clear()), ["/trunks/0/addresses"]);
+        assert_eq!(wrong_with(&|trunk| (trunk.addresses, trunk.credentials) = (Vec::new(), carrier("x"))), [""; 0]);
+        assert_eq!(wrong_with(&|trunk| trunk.credentials = carrier("")), ["/trunks/0/credentials"]);
+        for everybody in ["0.0.0.0/0", "::/0"] {
+            assert_eq!(wrong_with(&|trunk| trunk.addresses = vec![everybody.to_owned()]), ["/trunks/0/addresses/0"]);
+        }
+        let twice = ["203.0.113.7", "203.0.113.7", "sip.example"].map(str::to_owned).to_vec();
+        let places = ["/trunks/0/addresses/1", "/trunks/0/addresses/2"];
+        assert_eq!(wrong_with(&|trunk| trunk.addresses.clone_from(&twice)), places);
+        let places = ["/trunks/0/name", "/trunks/0/max_calls", "/trunks/0/requests_per_second"];
+        let nothing = |trunk: &mut Trunk| {
+            trunk.name = " ".to_owned();
+            (trunk.max_calls, trunk.requests_per_second) = (0, 0);
+        };
+        assert_eq!(wrong_with(&nothing), places);
+        let phone = directory.telephony.phones[0].username.clone();
+        let as_phone = Some(TrunkCredentials { username: phone, password: "x".to_owned() });
+        assert_eq!(wrong_with(&|trunk| trunk.credentials.clone_from(&as_phone)), ["/trunks/0/credentials"]);
+        let gone = Telephony { trunks: Vec::new(), ..Telephony::clone(&directory.telephony) };
+        assert_eq!(findings(&gone, &directory).len(), directory.numbers.len(), "each number is named");
     }
 }

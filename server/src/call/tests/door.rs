@@ -1,6 +1,8 @@
 //! Refusals at the door: each has its SIP status, its row of the log and its decision.
 
+use cordboard_shared::id::TrunkId;
 use cordboard_shared::policy::BlockedCaller;
+use cordboard_shared::telephony::{Telephony, Trunk};
 
 use super::*;
 
@@ -75,4 +77,27 @@ fn a_withheld_number_is_no_number() {
     floor.call_in(SUPPORT);
     assert_eq!(floor.fed(|it| matches!(it, Routing::CallOffered { caller: None, .. })), 1);
     assert_eq!(floor.fed(|it| matches!(it, Routing::CallArrived(arrival) if arrival.caller.is_none())), 1);
+}
+
+#[test]
+fn a_trunk_brings_as_many_calls_at_once_as_it_may_and_another_one_its_own() {
+    let mut floor = Floor::new();
+    let mut telephony = Telephony::clone(&floor.center.directory.telephony);
+    telephony.trunks[0].max_calls = 1;
+    let other =
+        Trunk { id: TrunkId::demo(0x99), addresses: vec!["203.0.113.0/24".to_owned()], ..telephony.trunks[0].clone() };
+    telephony.trunks.push(other);
+    outside::set_telephony(&mut floor, telephony);
+
+    floor.call_in(SUPPORT);
+    floor.invite("203.0.113.9:5060", SUPPORT, Some(offer()));
+    floor.opened();
+    for full in ["127.0.0.1:5070", "203.0.113.9:5060"] {
+        floor.seen.clear();
+        floor.invite(full, SUPPORT, Some(offer()));
+        assert!(floor.rejected_with(486), "{full}");
+    }
+    floor.seen.clear();
+    floor.invite("198.51.100.1:5060", SUPPORT, Some(offer()));
+    assert!(floor.rejected_with(403), "nobody's address");
 }

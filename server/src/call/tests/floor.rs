@@ -1,5 +1,10 @@
 //! The demo company's floor without a network: feeds the core and remembers what it asked for.
 
+use std::net::{IpAddr, SocketAddr};
+
+use cordboard_sip::endpoint::TrunkId as SipTrunkId;
+use cordboard_sip::{Network, Origin};
+
 use super::*;
 
 pub(super) struct CallIn {
@@ -118,10 +123,11 @@ impl Floor {
         self.dialogs += 1;
         let local = "127.0.0.1:5060".parse().unwrap();
         let to = SipUri::new(Some(to), local);
+        let source: SocketAddr = source.parse().unwrap();
         self.feed(Input::Sip(SipEvent::Incoming(Box::new(IncomingCall {
             dialog: DialogId::outgoing(1_000 + self.dialogs),
-            source: source.parse().unwrap(),
-            origin: cordboard_sip::Origin::Unknown,
+            source,
+            origin: self.origin_of(source.ip()),
             request_uri: to.clone(),
             from: NameAddr::new(Some("Caller"), SipUri::new(Some(&self.caller), local)),
             to: NameAddr::new(None, to),
@@ -133,6 +139,14 @@ impl Floor {
             replaces: None,
             headers,
         }))));
+    }
+
+    /// As the SIP side tells it, by the address alone.
+    fn origin_of(&self, address: IpAddr) -> Origin {
+        let has = |network: &String| network.parse::<Network>().is_ok_and(|network| network.contains(address));
+        let trunks = &self.center.directory.telephony.trunks;
+        let found = trunks.iter().find(|trunk| trunk.addresses.iter().any(has));
+        found.map_or(Origin::Unknown, |trunk| Origin::Trunk(SipTrunkId(trunk.id.to_string())))
     }
 
     /// Lets the media side open the caller's sockets.

@@ -88,7 +88,7 @@ fn an_encrypted_call_is_answered_encrypted_and_its_keys_stay_while_theirs_do() {
 #[test]
 fn a_trunk_that_must_encrypt_is_refused_in_the_clear_and_offered_keys_when_it_asks() {
     let mut floor = Floor::new();
-    let trunk = floor.center.directory.trunks[0].id;
+    let trunk = floor.center.directory.telephony.trunks[0].id;
     let inbound = vec![InboundTrunk { trunk, encryption: Encryption::Required }];
     let telephony = Telephony { inbound, ..settings(&floor) };
     set_telephony(&mut floor, telephony);
@@ -236,7 +236,7 @@ fn a_handshake_of_ours_waits_for_our_answer() {
 #[test]
 fn a_handshake_is_offered_where_the_settings_say_so_and_nothing_else_is_taken() {
     let mut floor = with_certificate(with_trunk());
-    let trunk = floor.center.directory.trunks[0].id;
+    let trunk = floor.center.directory.telephony.trunks[0].id;
     let mut telephony = settings(&floor);
     telephony.outbound[0].encryption = Encryption::Dtls;
     telephony.inbound = vec![InboundTrunk { trunk, encryption: Encryption::Dtls }];

@@ -6,7 +6,7 @@ use cordboard_shared::ProblemCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::app::Directory;
+use crate::app::{Directory, without_secrets};
 use crate::http::{ApiError, Caller, HttpState};
 use crate::rights;
 
@@ -42,7 +42,7 @@ resource!(departments, department, directory => directory.departments.iter(), |i
     item.id.to_string() == id || item.slug == id
 });
 resource!(numbers, number, directory => directory.numbers.iter(), |item, id| item.id.to_string() == id);
-resource!(trunks, trunk, directory => directory.trunks.iter(), |item, id| item.id.to_string() == id);
+resource!(trunks, trunk, directory => without_secrets(&directory.telephony).trunks.into_iter(), |item, id| item.id.to_string() == id);
 
 fn one<T: Serialize>(item: Option<T>) -> Result<Json<Value>, ApiError> {
     let item = item.ok_or_else(|| ApiError::new(ProblemCode::NotFound, "There is no such thing in this account."))?;
