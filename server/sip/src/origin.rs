@@ -72,6 +72,11 @@ pub struct Network {
 pub struct NetworkError;
 
 impl Network {
+    /// Whether it holds more addresses than anybody has: more than a /8, in IPv6 more than a /16.
+    pub fn is_broad(&self) -> bool {
+        self.prefix < if self.base.is_ipv4() { 8 } else { 16 }
+    }
+
     /// Whether an address is inside. An IPv4 address in IPv6 clothes is an IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

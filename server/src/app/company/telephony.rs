@@ -173,13 +173,10 @@ fn trunks(telephony: &Telephony, directory: &Directory, found: &mut Found) {
                 continue;
             };
             // Who is let in by the address alone is let in with the account's money.
-            let everybody = ["0.0.0.0", "255.255.255.255", "::", "ffff::"]
-                .iter()
-                .filter(|it| it.parse().is_ok_and(|address| network.contains(address)))
-                .count()
-                > 1;
-            found.unless(!everybody || trunk.credentials.is_some(), pointer.clone(), || {
-                format!("{text} is everybody: anyone could call in as this trunk. Name its addresses, or ask for a password.")
+            found.unless(!network.is_broad() || trunk.credentials.is_some(), pointer.clone(), || {
+                format!(
+                    "{text} is half the world: it could call in as this trunk. Name addresses, or ask for a password."
+                )
             });
             found.unless(networks.insert(text.trim()), pointer, || format!("{text} stands here twice."));
         }
@@ -461,7 +458,7 @@ mod tests {
         assert_eq!(wrong_with(&|trunk| trunk.addresses.clear()), ["/trunks/0/addresses"]);
         assert_eq!(wrong_with(&|trunk| (trunk.addresses, trunk.credentials) = (Vec::new(), carrier("x"))), [""; 0]);
         assert_eq!(wrong_with(&|trunk| trunk.credentials = carrier("")), ["/trunks/0/credentials"]);
-        for everybody in ["0.0.0.0/0", "::/0"] {
+        for everybody in ["0.0.0.0/0", "128.0.0.0/1", "10.0.0.0/7", "::/0"] {
             assert_eq!(wrong_with(&|trunk| trunk.addresses = vec![everybody.to_owned()]), ["/trunks/0/addresses/0"]);
         }
         let twice = ["203.0.113.7", "203.0.113.7", "sip.example"].map(str::to_owned).to_vec();
