@@ -10,14 +10,15 @@ const LONGEST: usize = 6 * FRAME_SAMPLES;
 /// What fits one frame at any rate used here.
 const MAX_PACKET: usize = 400;
 
-/// Bits per second of what is sent: clear speech at narrow band.
-const BITRATE: i32 = 16_000;
+/// Bits per second of what is sent: clear speech at narrow band with little effort, or with room for error correction.
+const BITRATE: i32 = 20_000;
 
-/// The same with room for error correction.
-const BITRATE_CORRECTED: i32 = 20_000;
+/// Little effort, made good by bits: from 2 on, the library weighs several ways to quantize a frame, the better part of its
+/// work.
+const COMPLEXITY: i32 = 1;
 
-/// Middle effort: a third of the work of the highest, hardly heard.
-const COMPLEXITY: i32 = 5;
+/// Middle effort, where packets are lost: with less, a tone is not recovered well.
+const COMPLEXITY_CORRECTED: i32 = 5;
 
 /// The least loss that the encoder is told to expect where there is any, so that it puts its correction in.
 const LEAST_LOSS_PERCENT: i32 = 10;
@@ -45,8 +46,7 @@ impl Encoder {
     fn expect_loss(&mut self, of_256: u8) -> opus::Result<()> {
         let percent = if of_256 == 0 { 0 } else { (i32::from(of_256) * 100 / 256).max(LEAST_LOSS_PERCENT) };
         if percent != self.expected_loss_percent {
-            let bitrate = if percent == 0 { BITRATE } else { BITRATE_CORRECTED };
-            self.inner.set_bitrate(Bitrate::Bits(bitrate))?;
+            self.inner.set_complexity(if percent == 0 { COMPLEXITY } else { COMPLEXITY_CORRECTED })?;
             self.inner.set_packet_loss_perc(percent)?;
             self.expected_loss_percent = percent;
         }
