@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use cordboard_e2e::journey::journey;
+use cordboard_e2e::office::{ASHA_DIRECT, Office};
 use cordboard_e2e::stack::SOON;
 use cordboard_e2e::wait::until;
 use cordboard_e2e::{log, panel};
 use serde_json::json;
 
-const ASHA_DIRECT: &str = "+442079460103";
-
 #[test]
 fn the_panel_places_a_test_call() {
     journey("test-call", async |journey| {
-        let stack = journey.stack().await?;
+        let office = Office::open(journey).await?;
+        let stack = &office.stack;
+        // A company whose carrier is elsewhere: no trunk has an address of this machine.
+        let away = json!(["203.0.113.0/24"]);
+        office.change_telephony(|telephony| telephony["trunks"][0]["addresses"] = away).await?;
         let browser = journey.browser(1_000.0).await?;
         let asha = journey.person(&browser, "Asha Rao").await?;
         stack.at_work(&asha, "Asha").await?;

@@ -45,6 +45,7 @@ use cordboard_shared::id::{AgentId, CallId, DepartmentId, LegId, OfferId, Record
 use cordboard_shared::telephony::SoundCodec;
 use cordboard_shared::{FeedPosition, Millis};
 use cordboard_sip::DialogId;
+use cordboard_sip::endpoint::Credentials;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -76,6 +77,8 @@ pub struct CallCenter {
     sounds: Sounds,
     /// Where the own SIP endpoint is reached over loopback, for test calls.
     sip: SocketAddr,
+    /// Who the server is when it calls itself.
+    own: Credentials,
     engine: Engine,
     /// What the engine has asked for and is not carried out yet.
     outputs: VecDeque<Output>,
@@ -110,7 +113,7 @@ pub struct CallCenter {
     /// The instant of the input in hand.
     now: Millis,
     random: StdRng,
-    /// What keys are made of: nothing else is drawn from it.
+    /// What keys and passwords are made of: nothing else is drawn from it.
     secrets: StdRng,
     /// The certificate that phones are told to expect of us.
     fingerprint: Option<Fingerprint>,
@@ -159,11 +162,13 @@ impl CallCenter {
         seed: [u8; 32],
     ) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let secrets = StdRng::from_seed(random.random());
+        let mut secrets = StdRng::from_seed(random.random());
+        let own = test_call::own_credentials(&mut secrets);
         let mut center = Self {
             directory,
             sounds,
             sip,
+            own,
             engine,
             outputs: VecDeque::new(),
             carrying_out: false,

@@ -4,9 +4,12 @@ use cordboard_media::{Codec, Command as Media, Source};
 use cordboard_shared::id::{CallId, LegId};
 use cordboard_shared::phone::E164;
 use cordboard_shared::{Millis, Problem, ProblemCode};
+use cordboard_sip::endpoint::{Credentials, TrunkId};
 use cordboard_sip::message::{NameAddr, SipUri};
 use cordboard_sip::sdp::{self, AudioCodec, Direction, SessionDescription};
-use cordboard_sip::{Command as Sip, DialogId, Invitation};
+use cordboard_sip::{Command as Sip, DialogId, Invitation, Secret, SipUser, TrunkPeers};
+use rand::Rng as _;
+use rand::rngs::StdRng;
 use serde_json::json;
 
 use super::leg::{rtp_params, session_number};
@@ -14,6 +17,8 @@ use super::{CallCenter, Effect, Owner, ReplyTo};
 
 /// Header that ties the INVITE that arrives to the one that was sent.
 pub(super) const TEST_HEADER: &str = "X-Cordboard-Test-Call";
+/// The server itself, as a trunk.
+const OWN_TRUNK: &str = "test-call";
 /// User part of the caller's address.
 const CALLER: &str = "+442079460100";
 /// A test call rings at most so long, in milliseconds.
@@ -32,7 +37,25 @@ pub(super) struct TestCaller {
     pub(super) deadline: Option<Millis>,
 }
 
+/// A user and a password that nobody else has or learns; the user is longer than any phone's may be.
+pub(super) fn own_credentials(random: &mut StdRng) -> Credentials {
+    let [user, password] = [(); 2].map(|()| format!("test-call-{:032x}", random.random::<u128>()));
+    Credentials { user, password }
+}
+
 impl CallCenter {
+    /// The server itself, as the SIP side has to know it to take its test calls: from wherever they seem to come, and
+    /// whatever trunks there are.
+    pub fn own_trunk(&self) -> TrunkPeers {
+        let Credentials { user, password } = self.own.clone();
+        TrunkPeers {
+            id: TrunkId(OWN_TRUNK.to_owned()),
+            addresses: Vec::new(),
+            digest: Some(SipUser { username: user, secret: Secret::Password(password) }),
+            rate_per_second: 0,
+        }
+    }
+
     pub(super) fn place_test_call(&mut self, now: Millis, to: E164, reply: ReplyTo) {
         let problem = if self.draining {
             Some(Problem::new(ProblemCode::Draining, "The server is stopping and takes no new calls."))
@@ -67,6 +90,7 @@ impl CallCenter {
         self.media(Media::AddRtp { leg, params: None });
         let mut invitation = Invitation::new(dialog, to, from, destination, sdp);
         invitation.headers = vec![(TEST_HEADER.to_owned(), secret)];
+        invitation.credentials = Some(self.own.clone());
         self.sip(invitation.into());
     }
 

@@ -22,7 +22,7 @@ impl Account {
             digest: trunk.credentials.as_ref().map(sip_user),
             rate_per_second: trunk.requests_per_second,
         });
-        self.sip.send(Command::SetTrunks(peers.collect()));
+        self.sip.send(Command::SetTrunks(peers.chain([self.center.own_trunk()]).collect()));
         let outbound = self.directory.telephony.outbound.iter().map(way_out).collect();
         self.sip.send(Command::SetOutboundTrunks(outbound));
     }
